@@ -1,0 +1,240 @@
+package timeline
+
+import (
+	"time"
+
+	"github.com/etwhy/etwhy/etl"
+)
+
+// A Request is one exchange at one machine: who asked what of whom, how far it came, and why it stopped.
+// It holds what every report needs and nothing of the files it came from, so that millions fit in memory.
+type Request struct {
+	ID    string // r1, r2, ... in start order; given by Finish
+	Input int    // index of the input that it was read from
+
+	Side    Side
+	Proxied bool   // the inbound and the outbound half of a proxied exchange, joined
+	PID     uint32 // of the process that owns it; 0 = unknown
+	Process string // image name, e.g. w3wp.exe; "" = unknown
+	AppPool string
+
+	Method string
+	URL    string
+	Host   string
+	Server string // address:port last tried, or [v6]:port; for the server side the local address
+	Client string // address:port of the peer on the server side
+
+	Start     etl.Time // first event
+	End       etl.Time // last event before or at close; 0 = unfinished
+	Status    int      // HTTP status; 0 = none seen
+	SubStatus int      // IIS substatus; only with HasSubStatus
+	HasSub    bool
+
+	Traffic Traffic
+	Outcome Outcome
+	Phase   PhaseName // where it failed, hangs or was cancelled; "" = none
+	Error   Code      // raw code at the event where Phase stopped
+	WinHTTP WinHTTPCode
+
+	Phases   []Phase
+	Attempts []Attempt // one per WebIO request under one WinHTTP handle
+	Restarts int       // retried connections and folded 401 legs
+	Partial  Partial
+
+	MadeBy     *MadeBy // who set the status
+	Timer      *Timer
+	Connection *Connection
+	LogID      string // X-ARR-LOG-ID
+	Activity   etl.GUID
+	Queue      string // HTTP.sys request queue: the application pool's name
+
+	Verdict *Verdict
+	Related []Related
+	Marks   []Mark // the events that the verdict rests on, in time order
+}
+
+// Duration returns End-Start, or 0 while unfinished.
+func (r *Request) Duration() time.Duration {
+	if r.End.IsZero() {
+		return 0
+	}
+	return r.End.Sub(r.Start)
+}
+
+// A Side tells which end of the exchange was traced.
+type Side uint8
+
+const (
+	Client Side = iota // WinHTTP, WebIO
+	Server             // HTTP.sys
+)
+
+func (s Side) String() string { return [...]string{"client", "server"}[s] }
+
+// Traffic says whose request it is.
+type Traffic uint8
+
+const (
+	App        Traffic = iota // w3wp.exe, or what a filter names; everything while no process is known
+	Probe                     // a proxy's health test
+	Background                // known processes other than w3wp.exe
+)
+
+func (t Traffic) String() string { return [...]string{"app", "probe", "background"}[t] }
+
+// An Outcome is how a request ended.
+type Outcome uint8
+
+const (
+	Unfinished Outcome = iota // no end within the trace
+	OK
+	Failed    // the transport failed, or a 5xx, or rejected by HTTP.sys or IIS, or a body that broke off
+	Cancelled // the caller gave up before any error
+)
+
+func (o Outcome) String() string {
+	return [...]string{"unfinished", "ok", "failed", "cancelled"}[o]
+}
+
+// A PhaseName names a step of an exchange.
+type PhaseName string
+
+const (
+	PhaseRoute   PhaseName = "route"
+	PhaseProxy   PhaseName = "proxy"
+	PhaseResolve PhaseName = "resolve"
+	PhaseConnect PhaseName = "connect"
+	PhaseTLS     PhaseName = "tls"
+	PhaseSend    PhaseName = "send"
+	PhaseReceive PhaseName = "receive"
+	PhaseQueue   PhaseName = "queue"   // server side: until a worker took it
+	PhaseProcess PhaseName = "process" // server side: in the worker
+)
+
+// A Phase is one step, with its own outcome. A name may occur several times (fallback addresses, attempts).
+type Phase struct {
+	Name    PhaseName
+	Detail  string // headers, body (receive); pool (connect: waiting for a pooled connection); else an address
+	Start   etl.Time
+	End     etl.Time // 0 = did not end within the trace
+	Outcome Outcome
+	Error   Code
+}
+
+// Duration returns End-Start, or 0 if the phase did not end.
+func (p *Phase) Duration() time.Duration {
+	if p.End.IsZero() {
+		return 0
+	}
+	return p.End.Sub(p.Start)
+}
+
+// A Code is an error number as the trace has it: Win32, Winsock, HRESULT, SEC_E or NTSTATUS.
+// The zero Code is "none"; success is none as well.
+type Code uint32
+
+// A WinHTTPCode is the 12xxx code that the caller of WinHTTP got.
+type WinHTTPCode struct {
+	Code Code
+	From CodeSource
+}
+
+// A CodeSource says how a WinHTTP code is known.
+type CodeSource uint8
+
+const (
+	FromNowhere CodeSource = iota
+	FromTrace              // an event tells it
+	FromLog                // a log line tells it
+	FromTable              // mapped from the raw code by a documented or observed row with one target
+)
+
+func (s CodeSource) String() string { return [...]string{"", "trace", "log", "table"}[s] }
+
+// An Attempt is one WebIO request under a WinHTTP handle: the first, a redirect, a retry.
+type Attempt struct {
+	URL    string
+	Status int
+	Start  etl.Time
+	Error  Code
+}
+
+// Partial says which end of a request the trace does not cover.
+type Partial uint8
+
+const (
+	Whole Partial = iota
+	PartialStart
+	PartialEnd
+)
+
+func (p Partial) String() string { return [...]string{"", "start", "end"}[p] }
+
+// MadeBy names the tier and module that set the status.
+type MadeBy struct{ Tier, Module string }
+
+// A Timer is the limit that ended a request, with where its value is known from: trace, config or default.
+type Timer struct {
+	Name   string
+	Limit  time.Duration
+	Source string
+}
+
+// A Connection is the TCP connection that carried the request.
+type Connection struct {
+	Local, Remote string
+	Reused        bool
+	Opened        etl.Time      // 0 = before the trace
+	Idle          time.Duration // before this request, if Reused
+}
+
+// Confidence says how sure a verdict is.
+type Confidence uint8
+
+const (
+	Possible Confidence = iota // elapsed time or absence only
+	Likely                     // the evidence fits one row and contradicts none
+	Certain                    // direct events of both ends of the phase, no loss in its span, and a proven schema or two independent sources
+)
+
+func (c Confidence) String() string { return [...]string{"possible", "likely", "certain"}[c] }
+
+// A Verdict is a claim with its evidence.
+type Verdict struct {
+	ID         string // row of the decision table: T1, C3, ...; HTTP-5xx; NE
+	Title      string // the claim as a sentence, with numbers and names of this request
+	Confidence Confidence
+	Evidence   []Evidence
+	DoNow      []string // what gets it working
+	FindOut    []string // what settles the open question
+	Rejected   []Rejection
+}
+
+// Evidence is one observation that a verdict rests on.
+type Evidence struct {
+	Input int
+	Time  etl.Time
+	Text  string
+}
+
+// A Rejection says why a neighbouring rule was not it.
+type Rejection struct{ ID, Why string }
+
+// Related is another witness's view of the same exchange, or a candidate for it.
+type Related struct {
+	Input      int
+	Kind, By   string
+	Confidence Confidence
+	Time       etl.Time
+	Text       string
+}
+
+// A Mark is an event worth showing as evidence. Its record can be read again at Position.
+type Mark struct {
+	Time     etl.Time
+	Position etl.Position
+	Provider string // short name: WebIO, TCPIP, ...
+	ID       uint16
+	Error    Code
+	Text     string // what it says, from a fixed phrase; "" = derive from provider and id
+}
