@@ -126,7 +126,8 @@ func (x *xpress) inflate(dst []byte, limit int) ([]byte, error) {
 		}
 	}
 	src, flags, count := x.src, x.flags, x.count
-	for len(dst) < limit && len(src) > 0 {
+	full, at := dst[:cap(dst)], len(dst)
+	for at < limit && len(src) > 0 {
 		if count == 0 {
 			if len(src) < 4 {
 				src = nil
@@ -136,8 +137,13 @@ func (x *xpress) inflate(dst []byte, limit int) ([]byte, error) {
 			src = src[4:]
 		}
 		if run := min(bits.LeadingZeros32(flags), count); run > 0 {
-			n := min(run, len(src), limit-len(dst))
-			dst = append(dst, src[:n]...)
+			n := min(run, len(src), limit-at)
+			if n <= 8 && len(src) >= 8 && at+8 <= len(full) {
+				binary.LittleEndian.PutUint64(full[at:], binary.LittleEndian.Uint64(src))
+			} else {
+				copy(full[at:], src[:n])
+			}
+			at += n
 			src = src[n:]
 			flags <<= n
 			count -= n
@@ -151,19 +157,34 @@ func (x *xpress) inflate(dst []byte, limit int) ([]byte, error) {
 		count--
 		code := int(binary.LittleEndian.Uint16(src))
 		src = src[2:]
-		length := code & 7
-		if length == 7 {
+		distance, length := code>>3+1, code&7+3
+		if length < 10 && distance >= 8 && distance <= at && at+16 <= len(full) && at+length <= limit {
+			// Most matches: at most nine bytes that this copy does not write itself.
+			from := full[at-distance:]
+			to := full[at:]
+			v := binary.LittleEndian.Uint64(from)
+			to[8] = from[8]
+			binary.LittleEndian.PutUint64(to, v)
+			if distance == 8 {
+				to[8] = to[0]
+			}
+			at += length
+			continue
+		}
+		if length == 10 {
 			if length, src, err = x.longLength(src); err != nil {
 				break
 			}
+			length += 3
 		}
-		x.match = match{distance: code>>3 + 1, left: length + 3}
-		if dst, err = x.match.copy(dst, limit); err != nil {
+		x.match = match{distance, length}
+		if dst, err = x.match.copy(full[:at], limit); err != nil {
 			break
 		}
+		at = len(dst)
 	}
 	x.src, x.flags, x.count = src, flags, count
-	return dst, err
+	return full[:at], err
 }
 
 // longLength reads what follows a length of 7 and returns the length in full, less the 3 of all lengths.

@@ -60,7 +60,7 @@ func (l *Log) Records() iter.Seq2[*Record, error] {
 type merge struct {
 	log   *Log
 	heap  []*lane
-	ahead bool // whole buffers are read ahead, in the background
+	ahead int // how many whole buffers each lane reads ahead, in the background
 	work  sync.WaitGroup
 	slots chan struct{} // bounds how many are read at a time
 }
@@ -68,9 +68,16 @@ type merge struct {
 // A lane is the stream of one processor with its place in the heap.
 type lane struct {
 	stream
-	key   int64 // time of the current record
-	next_ chan *stream
-	spare *stream
+	key   int64     // time of the current record
+	queue []pending // buffers being read ahead
+	spare []*stream
+}
+
+// A pending buffer is being read ahead.
+type pending struct {
+	buffer int
+	stream *stream
+	done   chan struct{}
 }
 
 // newMerge sorts the buffers of session i into lanes.
@@ -110,7 +117,8 @@ func (l *Log) newMerge(i int) *merge {
 	chunk := maxBuffer
 	switch {
 	case 2*all <= l.budget:
-		m.ahead = true
+		// One processor may have most of the buffers, so a lane reads ahead more than one.
+		m.ahead = int(min(4, l.budget/all-1))
 		m.slots = make(chan struct{}, runtime.GOMAXPROCS(0))
 	case all > l.budget:
 		chunk = int(max(l.budget/int64(len(lanes))-8<<10, 8<<10))
@@ -213,42 +221,48 @@ func (m *merge) advance(ln *lane) bool {
 			}
 			return true
 		}
-		if ln.err != nil || len(ln.list) == 0 {
+		if ln.err != nil || len(ln.list)+len(ln.queue) == 0 {
 			return false
 		}
 		m.openNext(ln)
 	}
 }
 
-// openNext starts the lane's next buffer and sends for the one behind it.
+// openNext starts the lane's next buffer and sends for those behind it.
 func (m *merge) openNext(ln *lane) {
-	i := ln.list[0]
-	ln.list = ln.list[1:]
-	if !m.ahead {
+	if m.ahead == 0 {
 		ln.shrink()
-		ln.err = ln.open(i)
+		ln.err = ln.open(ln.list[0])
+		ln.list = ln.list[1:]
 		return
 	}
-	if ln.next_ == nil { // the first
-		ln.next_ = make(chan *stream, 1)
-		ln.err = ln.load(i)
-		ln.at, ln.size = 0, 0
-		ln.spare = &stream{log: m.log, chunk: maxBuffer}
-	} else {
-		s := <-ln.next_
-		if ln.err = s.err; ln.err != nil {
-			return
-		}
-		ln.take(i, s)
-		ln.spare = s
+	m.fetch(ln)
+	p := ln.queue[0]
+	ln.queue = append(ln.queue[:0], ln.queue[1:]...)
+	<-p.done
+	if ln.err = p.stream.err; ln.err != nil {
+		return
 	}
-	if len(ln.list) > 0 {
-		n, s := ln.list[0], ln.spare
+	ln.take(p.buffer, p.stream)
+	ln.spare = append(ln.spare, p.stream)
+	m.fetch(ln)
+}
+
+// fetch reads buffers of the lane in the background until enough are on their way.
+func (m *merge) fetch(ln *lane) {
+	for len(ln.queue) < m.ahead && len(ln.list) > 0 {
+		s := &stream{log: m.log, chunk: maxBuffer}
+		if n := len(ln.spare); n > 0 {
+			s, ln.spare = ln.spare[n-1], ln.spare[:n-1]
+		}
+		p := pending{ln.list[0], s, make(chan struct{})}
+		ln.list = ln.list[1:]
+		ln.queue = append(ln.queue, p)
 		m.work.Go(func() {
 			m.slots <- struct{}{}
-			s.load(n)
+			p.stream.load(p.buffer)
 			<-m.slots
-			ln.next_ <- s
+			close(p.done)
 		})
 	}
 }
