@@ -8,7 +8,7 @@
 //
 // # Source texts
 //
-// The tables are written by hand in providers/*.txt, one provider a file, and packed by go
+// The tables are kept as text in providers/*.txt, one provider a file, and packed by go
 // generate. A line is empty, a comment that starts with #, or one of:
 //
 //	provider GUID NAME                          first of all
