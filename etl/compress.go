@@ -323,7 +323,7 @@ func (z *lznt1) next() error {
 type xpressHuffman struct {
 	src   []byte
 	next  uint32 // bits to come, from the top
-	extra int    // valid bits in next beyond 16
+	extra int    // valid bits in next beyond 16; below 0 at the end of the input
 	block int    // output bytes until the next table
 	match match
 
@@ -414,7 +414,9 @@ func (x *xpressHuffman) symbol() (int, error) {
 		code = code<<1 | int(x.next>>(32-n)&1)
 		count := int(x.counts[n])
 		if code-first < count {
-			x.take(n)
+			if !x.take(n) {
+				return 0, errInput
+			}
 			return int(x.symbols[index+code-first]), nil
 		}
 		index += count
@@ -423,19 +425,23 @@ func (x *xpressHuffman) symbol() (int, error) {
 	return 0, errTable
 }
 
-// take consumes n bits and refills.
-func (x *xpressHuffman) take(n int) {
+// take consumes n bits and refills. It reports whether there were n bits.
+func (x *xpressHuffman) take(n int) bool {
+	if n > 16+x.extra {
+		return false
+	}
 	x.next <<= n
 	x.extra -= n
 	if x.extra < 0 {
-		if len(x.src) >= 2 {
-			x.next |= uint32(binary.LittleEndian.Uint16(x.src)) << -x.extra
-			x.src = x.src[2:]
-		} else {
+		if len(x.src) < 2 {
 			x.src = nil
+			return true // these may have been the last
 		}
+		x.next |= uint32(binary.LittleEndian.Uint16(x.src)) << -x.extra
+		x.src = x.src[2:]
 		x.extra += 16
 	}
+	return true
 }
 
 func (x *xpressHuffman) startMatch(code int) error {
@@ -461,7 +467,9 @@ func (x *xpressHuffman) startMatch(code int) error {
 	if width > 0 {
 		distance += int(x.next >> (32 - width))
 	}
-	x.take(width)
+	if !x.take(width) {
+		return errInput
+	}
 	x.match = match{distance: distance, left: length + 3}
 	return nil
 }

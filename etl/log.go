@@ -80,6 +80,7 @@ type buffer struct {
 	session uint16
 	packed  bool
 	header  bool
+	odd     bool // the count of valid bytes cannot be
 }
 
 // A Loss counts what is missing from a log by what Windows recorded.
@@ -99,7 +100,7 @@ type AnomalyKind uint8
 
 const (
 	CutBuffer          AnomalyKind = iota // the file ends inside a buffer
-	BadBufferHeader                       // a buffer header that cannot be one; bytes were skipped
+	BadBufferHeader                       // a buffer header, or a number in it, that cannot be
 	BadRecord                             // a record header that cannot be one; the rest of the buffer was skipped
 	CutRecord                             // a record that claims more bytes than its buffer has left
 	BadExtension                          // a malformed chain of extended data
@@ -250,6 +251,9 @@ func (l *Log) index() error {
 			}
 		}
 		b.session = uint16(len(l.sessions) - 1)
+		if b.odd {
+			l.anomaly(BadBufferHeader, pos, "%d valid bytes cannot be: the buffer is read to its end mark", binary.LittleEndian.Uint32(h[0x30:]))
+		}
 		if flags := binary.LittleEndian.Uint16(h[0x34:]); flags != 0 {
 			if flags&bufferEventsLost != 0 {
 				l.loss.FlagEvents++
@@ -291,12 +295,11 @@ func parseBuffer(h []byte, offset int64) (buffer, bool) {
 	if b.packed {
 		limit = maxBuffer + bufferHeader
 	}
-	switch {
-	case b.used < bufferHeader || b.used > limit:
-		b.used = limit - bufferHeader // no usable count: read to the end
-	default:
-		b.used -= bufferHeader
+	b.odd = b.used < bufferHeader || b.used > limit
+	if b.odd {
+		b.used = limit // read to the end mark
 	}
+	b.used -= bufferHeader
 	return b, true
 }
 
@@ -312,11 +315,11 @@ func (l *Log) startSession(b buffer, c Compression) (session, error) {
 	}
 	var rec Record
 	size, bad := rec.parse(data)
+	if size > len(data) {
+		return format(ErrFormat, "the log header has %d bytes, its buffer %d", size, len(data))
+	}
 	if bad != "" || rec.Kind() != KindKernel || rec.Group() != 0 || rec.Opcode() != 0 {
 		return format(ErrFormat, "the first record of a header buffer is no log header")
-	}
-	if size > len(data) {
-		return format(ErrFormat, "the file ends inside the log header (%d of %d bytes)", len(data), size)
 	}
 	h, err := parseHeader(rec.Payload(), at+int64(rec.body), rec.PointerSize())
 	if err != nil {

@@ -57,7 +57,7 @@ func (t *Trace) byTime() []int {
 func (l *Log) withDefaults(cpus int, end time.Duration) Log {
 	d := *l
 	if d.Start.IsZero() {
-		d.Start = DefaultStart
+		d.Start = defaultStart
 	}
 	if d.End.IsZero() {
 		d.End = d.Start.Add(end)
@@ -200,7 +200,7 @@ func (l *Log) payload(start time.Time, buffers int) []byte {
 	b = le.AppendUint64(b, uint64(filetime(boot)))  //
 	b = le.AppendUint64(b, uint64(l.Freq))          //
 	b = le.AppendUint64(b, uint64(filetime(start))) //
-	b = le.AppendUint32(b, clockNumbers[l.Clock])    // ReservedFlags
+	b = le.AppendUint32(b, clockNumbers[l.Clock])   // ReservedFlags
 	b = le.AppendUint32(b, l.BuffersLost)           //
 	return utf16z(utf16z(b, l.Name), l.File)
 }

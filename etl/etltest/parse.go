@@ -1,6 +1,7 @@
 package etltest
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
@@ -15,6 +16,17 @@ import (
 	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
 )
+
+// shortNames are names that schema.ByName does not know.
+var shortNames = map[string]string{
+	"AFD":           "Microsoft-Windows-Winsock-AFD",
+	"Sockets":       "Microsoft-Windows-Winsock-Sockets",
+	"GAI":           "Microsoft-Windows-Winsock-NameResolution",
+	"DNS":           "Microsoft-Windows-DNS-Client",
+	"KernelProcess": "Microsoft-Windows-Kernel-Process",
+	"KernelNetwork": "Microsoft-Windows-Kernel-Network",
+	"NDIS":          "Microsoft-Windows-NDIS-PacketCapture",
+}
 
 // A logKey is an option of a "log" line. get returns "" for the default.
 type logKey struct {
@@ -383,11 +395,15 @@ func (p *parser) event(words []string) (ev Event, err error) {
 		return ev, err
 	}
 	for _, f := range list {
-		switch set := k.sets[f.Name]; {
-		case f.Type != "" || !set && !k.hasAttr(f.Name):
+		switch {
+		case f.Type != "" || !k.hasAttr(f.Name):
 			ev.Fields = append(ev.Fields, f)
-		case set:
-			err = setters[f.Name](&ev, f.Value)
+		case f.Name == "act" || f.Name == "activity":
+			ev.Activity, err = parseActivity(f.Value)
+		case f.Name == "related":
+			ev.Related, err = parseActivity(f.Value)
+		case f.Name == "guid":
+			ev.Provider, err = etl.ParseGUID(f.Value)
 		default:
 			ev.Attrs = append(ev.Attrs, f)
 		}
@@ -396,4 +412,359 @@ func (p *parser) event(words []string) (ev Event, err error) {
 		}
 	}
 	return ev, nil
+}
+
+// time reads an offset from the start of the log, or a moment in RFC 3339.
+func (p *parser) time(s string) (time.Duration, error) {
+	if s[0] == '+' || s[0] == '-' {
+		return parseSeconds(s)
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is neither +seconds nor a time like 2006-01-02T15:04:05.9Z", s)
+	}
+	d := t.Sub(p.enc.log.Start)
+	if d > longest || d < -longest {
+		return 0, fmt.Errorf("%s is more than %v from the start of the log", s, longest)
+	}
+	return d.Truncate(100), nil
+}
+
+// parseActivity reads HANDLE/REQUEST, HANDLE or a GUID.
+func parseActivity(s string) (etl.GUID, error) {
+	if strings.HasPrefix(s, "{") {
+		return etl.ParseGUID(s)
+	}
+	first, second, _ := strings.Cut(s, "/")
+	handle, err := strconv.ParseUint(first, 0, 64)
+	if err != nil {
+		return etl.ParseGUID(s)
+	}
+	var request uint64
+	if second != "" {
+		request, err = strconv.ParseUint(second, 0, 64)
+	}
+	return Activity(handle, uint32(request)), err
+}
+
+// activityText is the inverse of parseActivity.
+func activityText(g etl.GUID) string {
+	handle, request := le.Uint64(g[:]), le.Uint32(g[8:])
+	switch {
+	case g != Activity(handle, request):
+		return "{" + g.String() + "}"
+	case request == 0:
+		return fmt.Sprintf("%#x", handle)
+	}
+	return fmt.Sprintf("%#x/%#x", handle, request)
+}
+
+// A subject is how a line names its event.
+type subject struct {
+	parse  func(p *parser, ev *Event, words []string) (rest []string, err error)
+	append func(b []byte, t *Trace, ev *Event) []byte
+}
+
+var (
+	bySchema = subject{ // Provider/ID or Provider/IDvVERSION
+		func(p *parser, ev *Event, words []string) (rest []string, err error) {
+			if len(words) == 0 {
+				return nil, errors.New("no event")
+			}
+			if ev.Provider, err = p.provider(ev, words[0]); err != nil {
+				return nil, err
+			}
+			return words[1:], nil
+		},
+		func(b []byte, t *Trace, ev *Event) []byte {
+			return fmt.Appendf(b, "%s/%dv%d", quote(t.providerName(ev.Provider)), ev.ID, ev.Version)
+		}}
+	byHook = subject{ // Group/OPCODE
+		func(_ *parser, ev *Event, words []string) (rest []string, err error) {
+			if len(words) == 0 {
+				return nil, errors.New("no event")
+			}
+			name, id, _ := strings.Cut(words[0], "/")
+			group := slices.IndexFunc(groups[:], func(g group) bool { return g.name == name })
+			if group < 0 {
+				n, err := strconv.ParseUint(name, 0, 8)
+				if err != nil {
+					return nil, fmt.Errorf("unknown kernel group %q", name)
+				}
+				group = int(n)
+			}
+			if err := parseID(ev, id); err != nil {
+				return nil, err
+			}
+			if ev.ID > 0xFF || ev.Version > 0xFF {
+				return nil, fmt.Errorf("opcode or version of %s is over 255", words[0])
+			}
+			ev.ID |= uint16(group) << 8
+			return words[1:], nil
+		},
+		func(b []byte, _ *Trace, ev *Event) []byte {
+			name := strconv.Itoa(int(ev.ID >> 8))
+			if n := int(ev.ID >> 8); n < len(groups) {
+				name = groups[n].name
+			}
+			return fmt.Appendf(b, "%s/%dv%d", name, ev.ID&0xFF, ev.Version)
+		}}
+	byNames = subject{ // "Provider" "Event"
+		func(p *parser, ev *Event, words []string) (rest []string, err error) {
+			if len(words) < 2 {
+				return nil, errors.New("want the names of provider and event")
+			}
+			if err := p.source(ev, words[0]); err != nil {
+				return nil, err
+			}
+			ev.Name, err = unquote(words[1])
+			return words[2:], err
+		},
+		func(b []byte, t *Trace, ev *Event) []byte {
+			return append(append(t.appendSource(b, ev), ' '), quote(ev.Name)...)
+		}}
+	bySource = subject{ // "Provider"
+		func(p *parser, ev *Event, words []string) (rest []string, err error) {
+			if len(words) < 1 {
+				return nil, errors.New("want the name of a provider")
+			}
+			return words[1:], p.source(ev, words[0])
+		},
+		func(b []byte, t *Trace, ev *Event) []byte { return t.appendSource(b, ev) }}
+	byMap = subject{ // Provider/Map
+		func(p *parser, ev *Event, words []string) (rest []string, err error) {
+			if len(words) < 1 {
+				return nil, errors.New("want Provider/Map")
+			}
+			slash := strings.LastIndexByte(words[0], '/')
+			if slash < 0 {
+				return nil, fmt.Errorf("%q is not Provider/Map", words[0])
+			}
+			ev.Source = words[0][slash+1:]
+			if ev.Provider, err = p.named(words[0][:slash]); err != nil {
+				return nil, err
+			}
+			return words[1:], nil
+		},
+		func(b []byte, t *Trace, ev *Event) []byte {
+			return fmt.Appendf(b, "%s/%s", quote(t.providerName(ev.Provider)), ev.Source)
+		}}
+	byType = subject{ // TYPE
+		func(_ *parser, ev *Event, words []string) (rest []string, err error) {
+			if len(words) < 1 {
+				return nil, errors.New("want the type of the record")
+			}
+			n, err := strconv.ParseUint(words[0], 0, 8)
+			ev.ID = uint16(n)
+			return words[1:], err
+		},
+		func(b []byte, _ *Trace, ev *Event) []byte { return fmt.Appendf(b, "%#02x", ev.ID) }}
+	byNothing = subject{
+		func(_ *parser, _ *Event, words []string) ([]string, error) { return words, nil },
+		func(b []byte, _ *Trace, _ *Event) []byte { return b }}
+)
+
+// provider reads Provider/IDvVERSION. The default of the version is the lowest that the schema has.
+func (p *parser) provider(ev *Event, word string) (etl.GUID, error) {
+	slash := strings.LastIndexByte(word, '/')
+	if slash < 0 {
+		return etl.GUID{}, fmt.Errorf("%q is neither a kind of line nor Provider/ID", word)
+	}
+	g, err := p.named(word[:slash])
+	if err != nil {
+		return g, err
+	}
+	if err := parseID(ev, word[slash+1:]); err != nil {
+		return g, err
+	}
+	ev.Provider = g
+	if !strings.Contains(word[slash:], "v") {
+		ev.Version = p.enc.lowestVersion(ev)
+	}
+	return g, nil
+}
+
+func (p *parser) named(word string) (etl.GUID, error) {
+	name, err := unquote(word)
+	if err != nil {
+		return etl.GUID{}, err
+	}
+	return p.trace.resolve(name)
+}
+
+func parseID(ev *Event, s string) error {
+	m := idForm.FindStringSubmatch(s)
+	if m == nil {
+		return fmt.Errorf("%q is not a number with or without a version, as 200 or 200v1", s)
+	}
+	id, err := strconv.ParseUint(m[1], 0, 16)
+	if err == nil && m[2] != "" {
+		var v uint64
+		v, err = strconv.ParseUint(m[2], 10, 16)
+		ev.Version = uint16(v)
+	}
+	ev.ID = uint16(id)
+	return err
+}
+
+// source sets the name of a provider that describes itself, and the GUID that follows from it.
+func (p *parser) source(ev *Event, word string) (err error) {
+	ev.Source, err = unquote(word)
+	ev.Provider = p.trace.sourceGUID(ev.Source)
+	return err
+}
+
+func (t *Trace) sourceGUID(name string) etl.GUID {
+	if g, ok := t.custom(name); ok {
+		return g
+	}
+	return NameGUID(name)
+}
+
+func (t *Trace) appendSource(b []byte, ev *Event) []byte {
+	b = append(b, quote(ev.Source)...)
+	if ev.Provider != t.sourceGUID(ev.Source) {
+		b = fmt.Appendf(b, " guid={%s}", ev.Provider)
+	}
+	return b
+}
+
+// String returns the trace in the form that [Parse] reads.
+func (t *Trace) String() string {
+	b := []byte("log")
+	for _, k := range logKeys {
+		if v := k.get(&t.Log); v != "" {
+			b = append(append(append(append(b, ' '), k.name...), '='), quote(v)...)
+		}
+	}
+	b = append(b, '\n')
+	for _, p := range t.Providers {
+		b = fmt.Appendf(b, "provider %s {%s}\n", quote(p.Name), p.GUID)
+	}
+	for i := range t.Events {
+		b = t.appendEvent(b, &t.Events[i])
+	}
+	return string(b)
+}
+
+func (t *Trace) appendEvent(b []byte, ev *Event) []byte {
+	b = fmt.Appendf(b, "%s cpu%d %d:%d ", seconds(ev.At), ev.CPU, ev.PID, ev.TID)
+	if line, ok := appendProcess(b, ev); ok {
+		return line
+	}
+	k := &kinds[ev.Kind]
+	if k.word != "" {
+		b = append(append(b, k.word...), ' ')
+	}
+	b = bytes.TrimSuffix(k.subject.append(b, t, ev), []byte{' '})
+	for _, a := range []struct {
+		name string
+		g    etl.GUID
+	}{{"act", ev.Activity}, {"related", ev.Related}} {
+		if !a.g.IsZero() {
+			b = fmt.Appendf(b, " %s=%s", a.name, activityText(a.g))
+		}
+	}
+	for _, a := range ev.Attrs {
+		b = a.append(b)
+	}
+	block := ""
+	for _, f := range ev.Fields {
+		if ev.Kind == Manifest && f.Name == "xml" && !strings.Contains(f.Value, "\r") {
+			block = f.Value
+			continue
+		}
+		b = f.append(b)
+	}
+	if block == "" {
+		return append(b, '\n')
+	}
+	end := "END"
+	for slices.Contains(strings.Split(block, "\n"), end) {
+		end += "D"
+	}
+	return fmt.Appendf(b, " <<%s\n%s\n%s\n", end, block, end)
+}
+
+// A process line is a short form of the kernel's process events.
+var (
+	processEvents = []string{1: "start", 2: "end", 3: "dcstart", 4: "dcend", 39: "defunct"}
+	processKeys   = []struct{ key, field string }{
+		{"parent", "ParentId"}, {"session", "SessionId"}, {"exit", "ExitStatus"}, {"cmdline", "CommandLine"},
+		{"sid", "UserSID"}, {"flags", "Flags"}, {"package", "PackageFullName"}, {"app", "ApplicationId"},
+		{"key", "UniqueProcessKey"}, {"table", "DirectoryTableBase"}, {"exited", "ExitTime"},
+	}
+)
+
+// process reads PID IMAGE [event=...] [version=N] and other values of the event.
+func (p *parser) process(ev *Event, words []string) error {
+	if len(words) < 2 {
+		return errors.New("want: process PID IMAGE [parent=PID] [cmdline=...] ...")
+	}
+	image, err := unquote(words[1])
+	if err != nil {
+		return err
+	}
+	ev.Version = 4
+	if p.enc.log.Build < 9200 {
+		ev.Version = 3
+	}
+	opcode := 3
+	ev.Fields = []Field{{Name: "ProcessId", Value: words[0]}, {Name: "ImageFileName", Value: image}}
+	list, err := fields(words[2:])
+	if err != nil {
+		return err
+	}
+	for _, f := range list {
+		switch i := slices.IndexFunc(processKeys, func(k struct{ key, field string }) bool { return k.key == f.Name }); {
+		case f.Name == "event":
+			opcode = slices.Index(processEvents, f.Value)
+			if opcode < 1 {
+				return fmt.Errorf("event %q is none of start, end, dcstart, dcend, defunct", f.Value)
+			}
+		case f.Name == "version":
+			v, err := strconv.ParseUint(f.Value, 10, 8)
+			if err != nil {
+				return err
+			}
+			ev.Version = uint16(v)
+		case i >= 0 && f.Type == "":
+			ev.Fields = append(ev.Fields, Field{Name: processKeys[i].field, Value: f.Value})
+		default:
+			return fmt.Errorf("a process has no %q", f.Name)
+		}
+	}
+	ev.Kind, ev.ID = processKind(opcode), processGroup<<8|uint16(opcode)
+	return nil
+}
+
+const processGroup = 3
+
+// processKind: the rundown has no thread of its own.
+func processKind(opcode int) Kind {
+	if opcode == 3 || opcode == 4 {
+		return PerfInfo
+	}
+	return Kernel
+}
+
+// appendProcess writes the short form, if it can say all of ev.
+func appendProcess(b []byte, ev *Event) ([]byte, bool) {
+	opcode := int(ev.ID & 0xFF)
+	if ev.ID>>8 != processGroup || opcode >= len(processEvents) || processEvents[opcode] == "" ||
+		ev.Kind != processKind(opcode) || len(ev.Attrs) > 0 || len(ev.Fields) < 2 ||
+		ev.Fields[0].Name != "ProcessId" || ev.Fields[1].Name != "ImageFileName" {
+		return b, false
+	}
+	line := fmt.Appendf(b[:len(b):len(b)], "process %s %s event=%s version=%d", quote(ev.Fields[0].Value), quote(ev.Fields[1].Value), processEvents[opcode], ev.Version)
+	for i, f := range ev.Fields {
+		n := slices.IndexFunc(processKeys, func(k struct{ key, field string }) bool { return k.field == f.Name })
+		if f.Type != "" || i > 1 && n < 0 {
+			return b, false
+		}
+		if i > 1 {
+			line = Field{Name: processKeys[n].key, Value: f.Value}.append(line)
+		}
+	}
+	return append(line, '\n'), true
 }

@@ -27,7 +27,7 @@ type Provider struct {
 
 // Log holds what the header of a log says. The zero value of a field means its default.
 type Log struct {
-	Start       time.Time     // StartTime; default [DefaultStart]
+	Start       time.Time     // StartTime; default 2026-03-02T12:31:52.9Z
 	End         time.Time     // EndTime; default the time of the last event
 	Clock       Clock         // unit of all timestamps
 	Freq        int64         // PerfFreq: ticks per second of [QPC]; default 10,000,000
@@ -49,8 +49,7 @@ type Log struct {
 	Uptime      time.Duration // of the machine at Start: where QPC and Cycles stand; default one day
 }
 
-// DefaultStart is the start of a log that does not give one.
-var DefaultStart = time.Date(2026, 3, 2, 12, 31, 52, 900_000_000, time.UTC)
+var defaultStart = time.Date(2026, 3, 2, 12, 31, 52, 900_000_000, time.UTC)
 
 // A Clock is the unit of timestamps (ReservedFlags of the log header).
 type Clock int

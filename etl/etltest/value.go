@@ -17,26 +17,61 @@ import (
 	"github.com/etwhy/etwhy/etl"
 )
 
-// inTypes and outTypes are the names of types in the text form, in lower case.
-var inTypes = map[string]schema.InType{
-	"null": schema.Null, "unicodestring": schema.UnicodeString, "ansistring": schema.AnsiString,
-	"int8": schema.Int8, "uint8": schema.UInt8, "int16": schema.Int16, "uint16": schema.UInt16,
-	"int32": schema.Int32, "uint32": schema.UInt32, "int64": schema.Int64, "uint64": schema.UInt64,
-	"float": schema.Float, "double": schema.Double, "boolean": schema.Boolean, "binary": schema.Binary,
-	"guid": schema.GUID, "pointer": schema.Pointer, "filetime": schema.FileTime,
-	"systemtime": schema.SystemTime, "sid": schema.SID, "hexint32": schema.HexInt32,
-	"hexint64": schema.HexInt64, "countedstring": schema.CountedString,
-	"countedansistring": schema.CountedAnsiString, "struct": schema.Struct,
-	"countedbinary": schema.CountedBinary, "mofcountedstring": schema.MOFCountedString,
-	"mofcountedansi": schema.MOFCountedAnsi, "reversedstring": schema.ReversedString,
-	"reversedansi": schema.ReversedAnsi, "unterminatedstring": schema.UnterminatedString,
-	"unterminatedansi": schema.UnterminatedAnsi, "unicodechar": schema.UnicodeChar,
-	"ansichar": schema.AnsiChar, "sizet": schema.SizeT, "hexdump": schema.HexDump,
-	"wbemsid": schema.WbemSID,
+// inTypes are the types of values with their names in the text form and, after "win:", in manifests.
+var inTypes = []struct {
+	name string
+	in   schema.InType
+}{
+	{"Null", schema.Null},
+	{"UnicodeString", schema.UnicodeString},
+	{"AnsiString", schema.AnsiString},
+	{"Int8", schema.Int8},
+	{"UInt8", schema.UInt8},
+	{"Int16", schema.Int16},
+	{"UInt16", schema.UInt16},
+	{"Int32", schema.Int32},
+	{"UInt32", schema.UInt32},
+	{"Int64", schema.Int64},
+	{"UInt64", schema.UInt64},
+	{"Float", schema.Float},
+	{"Double", schema.Double},
+	{"Boolean", schema.Boolean},
+	{"Binary", schema.Binary},
+	{"GUID", schema.GUID},
+	{"Pointer", schema.Pointer},
+	{"FILETIME", schema.FileTime},
+	{"SYSTEMTIME", schema.SystemTime},
+	{"SID", schema.SID},
+	{"HexInt32", schema.HexInt32},
+	{"HexInt64", schema.HexInt64},
+	{"CountedString", schema.CountedString},
+	{"CountedAnsiString", schema.CountedAnsiString},
+	{"Struct", schema.Struct},
+	{"CountedBinary", schema.CountedBinary},
+	{"MOFCountedString", schema.MOFCountedString},
+	{"MOFCountedAnsi", schema.MOFCountedAnsi},
+	{"ReversedString", schema.ReversedString},
+	{"ReversedAnsi", schema.ReversedAnsi},
+	{"UnterminatedString", schema.UnterminatedString},
+	{"UnterminatedAnsi", schema.UnterminatedAnsi},
+	{"UnicodeChar", schema.UnicodeChar},
+	{"AnsiChar", schema.AnsiChar},
+	{"SizeT", schema.SizeT},
+	{"HexDump", schema.HexDump},
+	{"WbemSID", schema.WbemSID},
+}
+
+func inType(name string) (schema.InType, bool) {
+	for _, t := range inTypes {
+		if strings.EqualFold(t.name, name) {
+			return t.in, true
+		}
+	}
+	return 0, false
 }
 
 // outTypes gives the number of an out type in TRACE_EVENT_INFO and, where it has one, in
-// TraceLogging.
+// TraceLogging. Names are in lower case here; in the text case does not matter.
 var outTypes = map[string]struct {
 	out schema.OutType
 	tlg byte
@@ -78,7 +113,7 @@ func typedLayout(given []Field) ([]typedField, error) {
 		if m == nil {
 			return nil, fmt.Errorf("field %s: %q is not a type; want Type/Out(length)[count]<map>#tag", g.Name, g.Type)
 		}
-		in, ok := inTypes[strings.ToLower(m[1])]
+		in, ok := inType(m[1])
 		if !ok {
 			return nil, fmt.Errorf("field %s: unknown type %q", g.Name, m[1])
 		}
@@ -137,14 +172,17 @@ func typedSize(layout []typedField, s string, given bool) (schema.Size, error) {
 }
 
 // structMembers takes the members of a struct from its value, those of an array of structs from
-// its first element.
+// its first element (or from one struct, where only the members matter).
 func (f *typedField) structMembers(value string) error {
-	if f.Count.Kind != schema.Unset {
+	if strings.HasPrefix(value, "[") {
 		elements, err := splitList(value)
-		if err != nil || len(elements) == 0 {
-			return errors.Join(errors.New("an array of structs needs one element at least, to show its members"), err)
+		if err != nil {
+			return err
 		}
 		value = elements[0]
+	}
+	if value == "" {
+		return errors.New("its members come from its value, and it has none")
 	}
 	members, err := splitStruct(value)
 	if err != nil {
