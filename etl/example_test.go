@@ -11,10 +11,10 @@ import (
 
 func Example() {
 	data, err := etltest.Compile(`
-		log start=2026-03-02T12:31:52.9Z
-		+0.001 cpu1 1432:2280 WebIO/30 ApiHandle=0x20
-		+0.002 cpu0 1432:2284 WebIO/30 ApiHandle=0x21
-	`)
+log start=2026-03-02T12:31:52.9Z
++0.001 cpu1 1432:2280 WebIO/30 ApiHandle=0x20
++0.002 cpu0 1432:2284 WebIO/30 ApiHandle=0x21
+`)
 	if err != nil {
 		log.Fatal(err)
 	}
