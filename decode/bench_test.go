@@ -40,9 +40,11 @@ func benchmarkFields(b *testing.B, name string) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "Mevents/s")
 }
 
-func BenchmarkFieldsBuiltin(b *testing.B)      { benchmarkFields(b, "etl/tx/HTTP_Server.etl") }
-func BenchmarkFieldsEmbedded(b *testing.B)     { benchmarkFields(b, "etl/demikernel/PktMon.etl") }
-func BenchmarkFieldsTraceLogging(b *testing.B) { benchmarkFields(b, "etl/s4/WindowsUpdate.20251008.140245.443.8.etl") }
+func BenchmarkFieldsBuiltin(b *testing.B)  { benchmarkFields(b, "etl/tx/HTTP_Server.etl") }
+func BenchmarkFieldsEmbedded(b *testing.B) { benchmarkFields(b, "etl/demikernel/PktMon.etl") }
+func BenchmarkFieldsTraceLogging(b *testing.B) {
+	benchmarkFields(b, "etl/s4/WindowsUpdate.20251008.140245.443.8.etl")
+}
 
 func BenchmarkLearn(b *testing.B) {
 	d, records := benchmarkRecords(b, "etl/tx/HTTP_Server.etl")

@@ -415,10 +415,16 @@ func (d *Decoder) embeddedError(k planKey) error {
 	return found.err
 }
 
-// providerName returns the name of a provider that no description names.
+// providerName returns the name of a provider whose event no description names.
 func (d *Decoder) providerName(k planKey, r *etl.Record) string {
 	if traits, ok := r.Extension(etl.ExtProviderTraits); ok {
 		return traitsName(traits)
+	}
+	if t := d.embedded[k.guid]; t != nil {
+		return t.Name
+	}
+	if m := d.manifests[k.guid]; m != nil && m.first != nil {
+		return m.first.Name
 	}
 	name, _ := knownName(k)
 	return name
@@ -427,7 +433,10 @@ func (d *Decoder) providerName(k planKey, r *etl.Record) string {
 // knownName returns the built-in name of the provider and, of a classic event, of its class.
 func knownName(k planKey) (provider, class string) {
 	name := schema.Name(k.guid)
-	if !k.classic() {
+	switch {
+	case k.kind == etl.KindKernel && name == "":
+		return schema.Name(etl.SystemTrace), fmt.Sprintf("kernel group %#02x", k.id>>8)
+	case !k.classic():
 		return name, ""
 	}
 	provider, class, _ = strings.Cut(name, "/")

@@ -45,9 +45,9 @@ func (e *Event) walk() {
 		return
 	}
 	// Some loggers put 64-bit payloads under 32-bit headers.
-	other := walker{pointer: 12 - e.walker.pointer}
-	spans, used := other.walk(e.Schema.Fields, payload, nil)
-	if used == len(payload) && other.fault.kind == noFault {
+	var buf [32]span
+	other := walker{pointer: 12 - e.walker.pointer} // 4 or 8
+	if spans, used := other.walk(e.Schema.Fields, payload, buf[:0]); other.fault.kind == noFault && used == len(payload) {
 		e.walker, e.used = other, used
 		e.spans = append(e.spans[:0], spans...)
 	}

@@ -64,7 +64,7 @@ const (
 )
 
 // mofTable holds the layouts of classic events, from the MOF class descriptions of the Windows SDK
-// (Process_V2_TypeGroup1 and its like) as real logs have them. The versions of one event ascend.
+// (Process_V2_TypeGroup1 and its like) as real logs have them.
 var mofTable = []mofLayout{
 	{eventTraceClass, "EventTrace", "0 Header", 0, "BufferSize:u32 MajorVersion:u8 MinorVersion:u8 SubVersion:u8 SubMinorVersion:u8 " +
 		"ProviderVersion:u32 NumberOfProcessors:u32 EndTime:time TimerResolution:u32 MaxFileSize:u32 LogFileMode:x32 BuffersWritten:u32 " +
@@ -209,24 +209,6 @@ func mofFields(list string) []schema.Field {
 func mofEvent(class etl.GUID, opcode, version uint8) *schema.Event {
 	ev, _ := mofEvents().FindClassic(class, opcode, version)
 	return ev
-}
-
-// walkMOF lays fields of mofTable over a payload, with the record's pointer size or, if only that makes
-// them end where the payload ends, with the other: there are writers of 64-bit events that mark their
-// headers as 32-bit. The walker returned tells the size taken, and what stopped it.
-func walkMOF(fields []schema.Field, data []byte, pointer int, spans []span) (walker, []span, int) {
-	first := len(spans)
-	w := walker{pointer: pointer}
-	spans, used := w.walk(fields, data, spans)
-	if w.fault.kind == noFault && used == len(data) {
-		return w, spans, used
-	}
-	var buf [32]span
-	other := walker{pointer: 12 - pointer} // 4 or 8
-	if otherSpans, n := other.walk(fields, data, buf[:0]); other.fault.kind == noFault && n == len(data) {
-		return other, append(spans[:first], otherSpans...), n
-	}
-	return w, spans, used
 }
 
 // sidBytes returns the length of the SID at the start of b, or 0 if there is none. A SID is

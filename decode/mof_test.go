@@ -1,11 +1,9 @@
 package decode
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -186,71 +184,55 @@ func TestMOFLayouts(t *testing.T) {
 	for _, tt := range []struct {
 		class           etl.GUID
 		opcode, version uint8
-		pointer         int // of the record
+		pointer         int
 		data            []byte
 		want            string
-		wantPointer     int
 	}{
 		{processClass, 1, 0, 4, payload(uint32(1776), uint32(988), "a0b0c0d0 00000000", userSID, asz("notepad.exe")),
-			"ProcessId=0x6F0 ParentId=0x3DC UserSID=S-1-5-21-753675414-103939432-3550797041-1000 ImageFileName=notepad.exe", 4},
+			"ProcessId=0x6F0 ParentId=0x3DC UserSID=S-1-5-21-753675414-103939432-3550797041-1000 ImageFileName=notepad.exe"},
 		{processClass, 1, 1, 4, payload(ptr32, hex.EncodeToString(head), "00000000 00000000", userSID, asz("notepad.exe")),
-			"PageDirectoryBase=0x8A5C1030 " + headText + " UserSID=S-1-5-21-753675414-103939432-3550797041-1000 ImageFileName=notepad.exe", 4},
+			"PageDirectoryBase=0x8A5C1030 " + headText + " UserSID=S-1-5-21-753675414-103939432-3550797041-1000 ImageFileName=notepad.exe"},
 		{processClass, 3, 2, 4, payload(ptr32, hex.EncodeToString(head), ptr32, uint32(0), systemSID, asz("smss.exe"), wsz(`\SystemRoot\smss.exe`)),
-			"UniqueProcessKey=0x8A5C1030 " + headText + ` UserSID=S-1-5-18 ImageFileName=smss.exe CommandLine=\SystemRoot\smss.exe`, 4},
+			"UniqueProcessKey=0x8A5C1030 " + headText + ` UserSID=S-1-5-18 ImageFileName=smss.exe CommandLine=\SystemRoot\smss.exe`},
 		{processClass, 3, 2, 8, payload(ptr64, hex.EncodeToString(head), uint32(0), asz("Idle"), wsz("")),
-			"UniqueProcessKey=0xFFFFB48146905EBC " + headText + " UserSID= ImageFileName=Idle CommandLine=", 8},
-		// 64-bit payload under a 32-bit header.
-		{processClass, 3, 3, 4, payload(uint64(0), hex.EncodeToString(head), uint64(0), uint64(0), uint64(0), systemSID, asz("smss.exe"), wsz("x")),
-			"UniqueProcessKey=0x0 " + headText + " DirectoryTableBase=0x0 UserSID=S-1-5-18 ImageFileName=smss.exe CommandLine=x", 8},
+			"UniqueProcessKey=0xFFFFB48146905EBC " + headText + " UserSID= ImageFileName=Idle CommandLine="},
+		{processClass, 3, 3, 8, payload(uint64(0), hex.EncodeToString(head), uint64(0), uint64(0), uint64(0), systemSID, asz("smss.exe"), wsz("x")),
+			"UniqueProcessKey=0x0 " + headText + " DirectoryTableBase=0x0 UserSID=S-1-5-18 ImageFileName=smss.exe CommandLine=x"},
 		{processClass, 4, 4, 8, payload(hex.EncodeToString(head4), wsz("si -Embedding"), wsz("Pkg_1"), wsz("App")),
-			text4 + " CommandLine=si -Embedding PackageFullName=Pkg_1 ApplicationId=App", 8},
+			text4 + " CommandLine=si -Embedding PackageFullName=Pkg_1 ApplicationId=App"},
 		{processClass, 39, 5, 8, payload(hex.EncodeToString(head4), wsz(""), wsz(""), wsz(""), uint64(133976736000000000)),
-			text4 + " CommandLine= PackageFullName= ApplicationId= ExitTime=2025-07-22T16:00:00.0000000Z", 8},
-		{processClass, 11, 2, 8, payload(uint32(1776)), "ProcessId=1776", 8},
+			text4 + " CommandLine= PackageFullName= ApplicationId= ExitTime=2025-07-22T16:00:00.0000000Z"},
+		{processClass, 11, 2, 8, payload(uint32(1776)), "ProcessId=1776"},
 		{threadClass, 3, 3, 8, payload(uint32(4), uint32(8), ptr64, ptr64, uint64(1), uint64(2), uint64(0xFFF), ptr64, uint64(3), uint32(70), "08050200"),
 			"ProcessId=4 TThreadId=8 StackBase=0xFFFFB48146905EBC StackLimit=0xFFFFB48146905EBC UserStackBase=0x1 UserStackLimit=0x2 " +
-				"Affinity=0xFFF Win32StartAddr=0xFFFFB48146905EBC TebBase=0x3 SubProcessTag=70 BasePriority=8 PagePriority=5 IoPriority=2 ThreadFlags=0", 8},
-		{imageClass, 10, 1, 4, payload(uint64(0x1160000), uint64(0x19E000), uint32(7644), wsz(`C:\a.exe`)),
-			`ImageBase=0x1160000 ImageSize=1695744 ProcessId=7644 FileName=C:\a.exe`, 8},
+				"Affinity=0xFFF Win32StartAddr=0xFFFFB48146905EBC TebBase=0x3 SubProcessTag=70 BasePriority=8 PagePriority=5 IoPriority=2 ThreadFlags=0"},
+		{imageClass, 10, 1, 8, payload(uint64(0x1160000), uint64(0x19E000), uint32(7644), wsz(`C:\a.exe`)),
+			`ImageBase=0x1160000 ImageSize=1695744 ProcessId=7644 FileName=C:\a.exe`},
 		{imageClass, 10, 2, 4, payload(uint32(0x1160000), uint32(0x19E000), uint32(7644), uint32(5), uint32(6), uint32(0),
 			uint32(0x400000), uint32(0), uint32(0), uint32(0), uint32(0), wsz(`C:\a.exe`)),
 			"ImageBase=0x1160000 ImageSize=1695744 ProcessId=7644 ImageChecksum=5 TimeDateStamp=6 Reserved0=0 DefaultBase=0x400000 " +
-				`Reserved1=0 Reserved2=0 Reserved3=0 Reserved4=0 FileName=C:\a.exe`, 4},
+				`Reserved1=0 Reserved2=0 Reserved3=0 Reserved4=0 FileName=C:\a.exe`},
 		{systemConfigClass, 15, 3, 8, payload(uint32(1068), uint32(4), uint32(70), wsz("Dhcp"), wsz("DHCP Client"), wsz("svchost.exe"), wsz("TDI"), wsz("LocalServiceNetworkRestricted")),
-			"ProcessId=1068 ServiceState=4 SubProcessTag=70 ServiceName=Dhcp DisplayName=DHCP Client ProcessName=svchost.exe LoadOrderGroup=TDI SvchostGroup=LocalServiceNetworkRestricted", 8},
-		{systemConfigExClass, 35, 0, 8, payload(wsz(`\Device\HarddiskVolume3\`), wsz(`C:\`)), `NtPath=\Device\HarddiskVolume3\ DosPath=C:\`, 8},
+			"ProcessId=1068 ServiceState=4 SubProcessTag=70 ServiceName=Dhcp DisplayName=DHCP Client ProcessName=svchost.exe LoadOrderGroup=TDI SvchostGroup=LocalServiceNetworkRestricted"},
+		{systemConfigExClass, 35, 0, 8, payload(wsz(`\Device\HarddiskVolume3\`), wsz(`C:\`)), `NtPath=\Device\HarddiskVolume3\ DosPath=C:\`},
 		{tcpIPClass, 11, 2, 8, payload(uint32(1776), uint32(1460), "0a000005 0a000006 01bb c001", uint32(9), uint64(0)),
-			"PID=1776 size=1460 daddr=10.0.0.5 saddr=10.0.0.6 dport=443 sport=49153 seqnum=9 connid=0x0", 8},
+			"PID=1776 size=1460 daddr=10.0.0.5 saddr=10.0.0.6 dport=443 sport=49153 seqnum=9 connid=0x0"},
 		{tcpIPClass, 29, 2, 8, payload(uint32(4), uint32(0), "fe80000000000000 0000000000000001 fe80000000000000 0000000000000002 01bb c001", uint32(9), uint64(0)),
-			"PID=4 size=0 daddr=fe80::1 saddr=fe80::2 dport=443 sport=49153 seqnum=9 connid=0x0", 8},
+			"PID=4 size=0 daddr=fe80::1 saddr=fe80::2 dport=443 sport=49153 seqnum=9 connid=0x0"},
 	} {
 		ev := mofEvent(tt.class, tt.opcode, tt.version)
 		if ev == nil {
 			t.Errorf("no layout for %s opcode %d version %d", tt.class, tt.opcode, tt.version)
 			continue
 		}
-		w, spans, used := walkMOF(ev.Fields, tt.data, tt.pointer, nil)
-		if w.fault.kind != noFault || used != len(tt.data) || w.pointer != tt.wantPointer {
-			t.Errorf("%s v%d: %d of %d bytes, pointers of %d, fault %v", ev.Symbol, tt.version, used, len(tt.data), w.pointer, w.fault)
+		w := walker{pointer: tt.pointer}
+		spans, used := w.walk(ev.Fields, tt.data, nil)
+		if w.fault.kind != noFault || used != len(tt.data) {
+			t.Errorf("%s v%d: %d of %d bytes, fault %v", ev.Symbol, tt.version, used, len(tt.data), w.fault)
 		}
 		if diff := cmp.Diff(tt.want, values(ev.Fields, tt.data, w, spans)); diff != "" {
 			t.Errorf("%s v%d: -want +got:\n%s", ev.Symbol, tt.version, diff)
 		}
-	}
-}
-
-// A layout that fits with neither size stays with the record's, and says what is wrong.
-func TestWalkMOFNeither(t *testing.T) {
-	ev := mofEvent(imageClass, 10, 1)
-	data := payload(uint32(1), uint32(2), uint32(3), wsz("a.exe"), "ff")
-	earlier := []span{{1, 2, -1, -1}}
-	w, spans, used := walkMOF(ev.Fields, data, 4, earlier)
-	if w.pointer != 4 || used != len(data)-1 || len(spans) != 5 || spans[0] != earlier[0] {
-		t.Errorf("pointers of %d, %d of %d bytes, %d spans", w.pointer, used, len(data), len(spans))
-	}
-	w, _, used = walkMOF(ev.Fields, data[:6], 8, nil)
-	if w.pointer != 8 || w.fault.kind != cutShort || used != 0 {
-		t.Errorf("pointers of %d, fault %v, %d bytes", w.pointer, w.fault, used)
 	}
 }
 
@@ -287,103 +269,31 @@ func TestMOFSamples(t *testing.T) {
 		t.Run(filepath.Base(tt.path), func(t *testing.T) {
 			t.Parallel()
 			got := make(map[string]count)
-			for r := range sampleRecords(t, tt.path) {
-				if k := r.Kind(); k != etl.KindKernel && k != etl.KindClassic {
+			l := openSample(t, tt.path)
+			d := New(l.Header())
+			for r, err := range l.Records() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				ev := d.Decode(r)
+				if ev.DecodedBy != MOF {
 					continue
 				}
-				ev := mofEvent(r.Provider(), r.Opcode(), uint8(r.Version()))
-				if ev == nil {
-					continue
-				}
-				w, _, used := walkMOF(ev.Fields, r.Payload(), r.PointerSize(), nil)
-				c := got[ev.TaskName]
+				c := got[ev.Schema.TaskName]
 				c.Records++
-				if w.fault.kind == noFault && used == len(r.Payload()) {
+				if why, _ := ev.Undecoded(); why == "" {
 					c.Exact++
 				} else if c.Records-c.Exact < 3 {
-					t.Errorf("%s v%d: %d of %d bytes, fault %v: %x", ev.Symbol, r.Version(), used, len(r.Payload()), w.fault, r.Payload())
+					t.Errorf("%s v%d: %s: %x", ev.Name(), r.Version(), why, r.Payload())
 				}
-				if w.pointer != r.PointerSize() {
+				if ev.PointerSize() != r.PointerSize() {
 					c.OtherPointer++
 				}
-				got[ev.TaskName] = c
+				got[ev.Schema.TaskName] = c
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
 	}
-}
-
-// sampleRecords returns the records of a real log, in file order, or skips the test: those files are
-// not part of this repository.
-func sampleRecords(t testing.TB, name string) func(yield func(*etl.Record) bool) {
-	path := filepath.Join("../../shared/samples", filepath.FromSlash(name))
-	f, err := os.Open(path)
-	if err != nil {
-		if os.Getenv("ETWHY_SAMPLES") == "required" {
-			t.Fatal(err)
-		}
-		t.Skip("no samples here")
-	}
-	t.Cleanup(func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := etl.NewReader(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(yield func(*etl.Record) bool) {
-		for r, err := range l.Unordered(0, 1) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !yield(r) {
-				return
-			}
-		}
-	}
-}
-
-func FuzzWalkMOF(f *testing.F) {
-	events := mofEvents().Events
-	f.Add(uint16(0), false, payload(uint32(0), asz("Idle")))
-	for i, ev := range events {
-		if ev.Class == processClass && ev.Version == 4 {
-			f.Add(uint16(i), true, payload(uint64(1), uint32(4), uint32(0), uint32(0), uint32(0), uint64(2), uint32(0), uint64(1), uint64(0),
-				systemSID, asz("System"), wsz(""), wsz(""), wsz("")))
-		}
-	}
-	f.Fuzz(func(t *testing.T, n uint16, wide bool, data []byte) {
-		ev := &events[int(n)%len(events)]
-		pointer := 4
-		if wide {
-			pointer = 8
-		}
-		w, spans, used := walkMOF(ev.Fields, data, pointer, nil)
-		if used > len(data) || len(spans) > len(ev.Fields) {
-			t.Fatalf("%d of %d bytes, %d of %d fields", used, len(data), len(spans), len(ev.Fields))
-		}
-		// The fields lie one behind the other, and every byte that counts as used belongs to one.
-		at := int32(0)
-		for i, s := range spans {
-			if s.start != at || s.end < s.start {
-				t.Fatalf("field %d at %d..%d, expected at %d", i, s.start, s.end, at)
-			}
-			at = s.end
-		}
-		if int(at) != used {
-			t.Fatalf("fields end at %d, used %d", at, used)
-		}
-		if w.fault.kind == noFault && used == len(data) {
-			return
-		}
-		// Not exact: then the other pointer size is not either.
-		other := walker{pointer: 12 - pointer}
-		if _, n := other.walk(ev.Fields, bytes.Clone(data), nil); other.fault.kind == noFault && n == len(data) {
-			t.Fatalf("pointers of %d fit", other.pointer)
-		}
-	})
 }

@@ -68,6 +68,7 @@ type sighting struct {
 
 // A presence is what makes a sighting routine: another one in the same minute tells no more.
 type presence struct {
+	what                 processTell
 	pid                  uint32
 	name, image, appPool string
 	minute               etl.Time
@@ -75,12 +76,7 @@ type presence struct {
 
 // At returns the process that had the id at time t. The Process is shared: do not modify it.
 func (p *Processes) At(pid uint32, t etl.Time) (*Process, bool) {
-	lives := p.resolved().byPID[pid]
-	after := sort.Search(len(lives), func(i int) bool { return lives[i].from > t })
-	if after == 0 {
-		return nil, false
-	}
-	return lives[after-1].Process, true
+	return p.resolved().at(pid, t)
 }
 
 // All yields the processes by start, those that ran before the log began first. They are shared:
@@ -102,9 +98,10 @@ func (p *Processes) Add(other Process) {
 type processTell uint8
 
 const (
-	present processTell = iota
+	present processTell = iota // it was there
 	started
 	ended
+	loaded // it has an image whose name is a program's: its own, or one that it looks into
 )
 
 // A processSource says how an event tells about a process: the names of its fields.
@@ -130,8 +127,14 @@ var (
 	iisGeneral     = etl.MustParseGUID("d42cf7ef-de92-473e-8b6c-621ea663113a")
 )
 
+// A processSourceTable finds the events that tell about processes among the many that do not.
+type processSourceTable struct {
+	byEvent map[sourceKey]*processSource
+	first   [256]bool // the first bytes of their providers
+}
+
 // processSources lists the events that tell about processes.
-var processSources = sync.OnceValue(func() map[sourceKey]*processSource {
+var processSources = sync.OnceValue(func() *processSourceTable {
 	// Only a process that ended and is still referred to, opcode 39, has an ExitTime.
 	kernel := processSource{pid: "ProcessId", parent: "ParentId", name: "ImageFileName", commandLine: "CommandLine", exited: "ExitTime"}
 	manifest := processSource{pid: "ProcessID", parent: "ParentProcessID", image: "ImageName", created: "CreateTime"}
@@ -143,18 +146,19 @@ var processSources = sync.OnceValue(func() map[sourceKey]*processSource {
 	client := processSource{name: "ProcessName", image: "ProcessPath"}
 	request := processSource{appPool: "AppPoolId"}
 
-	sources := make(map[sourceKey]*processSource)
+	sources := &processSourceTable{byEvent: make(map[sourceKey]*processSource)}
 	add := func(provider etl.GUID, s processSource, what processTell, ids ...uint16) {
 		s.what = what
+		sources.first[provider[0]] = true
 		for _, id := range ids {
-			sources[sourceKey{provider, id}] = &s
+			sources.byEvent[sourceKey{provider, id}] = &s
 		}
 	}
 	add(processClass, kernel, started, 1)
 	add(processClass, kernel, ended, 2, 39)
 	add(processClass, kernel, present, 3, 4)
-	add(processClass, image, present, 10)
-	add(imageClass, image, present, 3, 4, 10)
+	add(processClass, image, loaded, 10)
+	add(imageClass, image, loaded, 3, 4, 10)
 	add(systemConfigClass, service, present, 15)
 	add(kernelProcess, manifest, started, 1)
 	add(kernelProcess, stop, ended, 2)
@@ -174,17 +178,21 @@ var processSources = sync.OnceValue(func() map[sourceKey]*processSource {
 // processSourceOf returns how r tells about a process, or nil if it does not. It is cheap: most
 // records do not.
 func processSourceOf(r *etl.Record) *processSource {
+	sources := processSources()
+	provider := r.Provider()
+	if !sources.first[provider[0]] {
+		return nil
+	}
 	id := uint16(r.Opcode())
 	switch r.Kind() {
 	case etl.KindEvent:
 		id = r.ID()
-	case etl.KindKernel, etl.KindClassic:
-	default:
+	case etl.KindMessage, etl.KindOther:
 		return nil
 	}
-	s := processSources()[sourceKey{r.Provider(), id}]
-	if s != nil && s.image == "FileName" && !endsInExe(r.Payload()) {
-		return nil // of the many images in a process only its program counts
+	s := sources.byEvent[sourceKey{provider, id}]
+	if s != nil && s.what == loaded && !endsInExe(r.Payload()) {
+		return nil
 	}
 	return s
 }
@@ -211,8 +219,8 @@ func (p *Processes) learn(ev *Event, s *processSource) {
 		}
 		pid = uint32(v.Uint())
 	}
-	if pid == etl.NoID || pid == 0 && s.service != "" { // a service that does not run
-		return
+	if pid == etl.NoID || pid == 0 && (s.service != "" || s.what == loaded) {
+		return // a service that does not run; an image of the kernel
 	}
 	p.see(&sighting{at: ev.Time(), what: s.what, service: get(s.service).Text(), Process: Process{
 		PID:         pid,
@@ -244,8 +252,8 @@ func (p *Processes) see(s *sighting) {
 	size := 256 + len(s.Name) + len(s.Image) + len(s.CommandLine) + len(s.AppPool) + len(s.service)
 
 	// There may be one of these with every request.
-	isRoutine := s.what == present && s.service == "" && s.CommandLine == "" && s.ParentPID == 0 && s.Start == 0
-	key := presence{s.PID, s.Name, s.Image, s.AppPool, s.at / (60 * etl.Second)}
+	isRoutine := (s.what == present || s.what == loaded) && s.service == "" && s.CommandLine == "" && s.ParentPID == 0 && s.Start == 0
+	key := presence{s.what, s.PID, s.Name, s.Image, s.AppPool, s.at / (60 * etl.Second)}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -290,6 +298,9 @@ func newProcessTable(sightings []*sighting, others []Process) *processTable {
 	slices.SortFunc(sightings, compareSightings)
 	t := &processTable{byPID: make(map[uint32][]lifetime)}
 	for _, s := range sightings {
+		if s.what == loaded {
+			continue
+		}
 		lives := t.byPID[s.PID]
 		if n := len(lives); n > 0 && lives[n-1].same(s) {
 			lives[n-1].merge(&s.Process)
@@ -301,22 +312,29 @@ func newProcessTable(sightings []*sighting, others []Process) *processTable {
 			p.Services = append(p.Services, s.service)
 		}
 	}
+	for _, lives := range t.byPID {
+		for i := range lives {
+			lives[i].settle(lives[:i])
+		}
+	}
+	for _, s := range sightings {
+		if s.what == loaded {
+			t.load(s)
+		}
+	}
 	for _, o := range others {
 		if o.Name == "" {
 			o.Name = baseName(o.Image)
 		}
 		if lives := t.byPID[o.PID]; len(lives) == 0 {
-			t.begin(o, o.Start)
+			t.begin(o, cmp.Or(o.Start, always))
 		} else if last := lives[len(lives)-1]; sameName(last.Name, o.Name) {
 			// A listing is made when the log ends, so it tells of the last with this id.
 			last.merge(&o)
 		}
 	}
-	for _, lives := range t.byPID {
-		for i := range lives {
-			lives[i].complete()
-			lives[i].settle(lives[:i])
-		}
+	for _, p := range t.all {
+		p.complete()
 	}
 	slices.SortStableFunc(t.all, func(a, b *Process) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.PID, b.PID))
@@ -324,10 +342,33 @@ func newProcessTable(sightings []*sighting, others []Process) *processTable {
 	return t
 }
 
+// at returns the process that had the id at time t.
+func (t *processTable) at(pid uint32, at etl.Time) (*Process, bool) {
+	lives := t.byPID[pid]
+	after := sort.Search(len(lives), func(i int) bool { return lives[i].from > at })
+	if after == 0 {
+		return nil, false
+	}
+	return lives[after-1].Process, true
+}
+
+// load gives a process the path of its program. Where nothing else tells of a process with the id
+// at that time, the first image with a program's name is taken for its program.
+func (t *processTable) load(s *sighting) {
+	p, ok := t.at(s.PID, s.at)
+	if !ok {
+		first := s.Process
+		t.byPID[s.PID] = slices.Insert(t.byPID[s.PID], 0, lifetime{&first, always})
+		t.all = append(t.all, &first)
+	} else if p.Image == "" && sameName(p.Name, s.Name) {
+		p.merge(&s.Process)
+	}
+}
+
 // compareSightings orders by time. An end comes before a start at the same time, and what is present
 // then is the new one. The rest makes the order that of no goroutine.
 func compareSightings(a, b *sighting) int {
-	order := [...]int{ended: 0, started: 1, present: 2}
+	order := [...]int{ended: 0, started: 1, present: 2, loaded: 3}
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(order[a.what], order[b.what]),
 		cmp.Compare(a.Start, b.Start), cmp.Compare(a.ParentPID, b.ParentPID), strings.Compare(a.Name, b.Name),
 		strings.Compare(a.Image, b.Image), strings.Compare(a.CommandLine, b.CommandLine), strings.Compare(a.AppPool, b.AppPool))

@@ -5,13 +5,18 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -69,6 +74,9 @@ func TestProcessesAt(t *testing.T) {
 		{"creation times by a clock that was set",
 			[]*sighting{saw(started, 10, Process{Name: "a.exe", Start: at(14)}), saw(ended, 20, Process{Name: "a.exe", Start: at(14)})}, nil,
 			map[float64]string{9: "", 11: "a.exe", 15: "a.exe"}},
+		{"named by its image, then the id is used again",
+			[]*sighting{saw(loaded, 10, Process{Image: `\x\a.exe`}), saw(loaded, 11, Process{Image: `\x\c.exe`}), saw(started, 50, Process{Name: "b.exe"})}, nil,
+			map[float64]string{0: "a.exe", 49: "a.exe", 50: "b.exe"}},
 		{"a listing, where the log knows nothing", nil, []Process{{Name: "a.exe"}}, map[float64]string{0: "a.exe"}},
 		{"a listing, where the log knows better",
 			[]*sighting{saw(present, 10, Process{Name: "a.exe"})}, []Process{{Name: "b.exe", Services: []string{"B"}}},
@@ -110,10 +118,16 @@ func TestProcessJoined(t *testing.T) {
 		want      Process
 	}{
 		{"path from the load of its image",
-			[]*sighting{saw(started, 1, Process{Name: "a.exe", ParentPID: 4}), saw(present, 1.1, Process{Image: `\Device\HarddiskVolume1\a.exe`}), saw(present, 2, Process{Image: `\Device\HarddiskVolume1\a.exe`})}, nil,
+			[]*sighting{saw(started, 1, Process{Name: "a.exe", ParentPID: 4}), saw(loaded, 1.1, Process{Image: `\Device\HarddiskVolume1\a.exe`}), saw(present, 9, Process{Name: "a.exe"})}, nil,
 			Process{ParentPID: 4, Name: "a.exe", Image: `\Device\HarddiskVolume1\a.exe`, Start: at(1)}},
+		{"images of other programs",
+			[]*sighting{saw(loaded, 1, Process{Image: `\x\viewed.exe`}), saw(loaded, 2, Process{Image: `\x\a.exe`}), saw(loaded, 3, Process{Image: `\x\viewed.exe`}), saw(present, 9, Process{Name: "a.exe"})}, nil,
+			Process{Name: "a.exe", Image: `\x\a.exe`}},
+		{"nothing but images",
+			[]*sighting{saw(loaded, 2, Process{Image: `\x\viewed.exe`}), saw(loaded, 1, Process{Image: `\x\a.exe`})}, nil,
+			Process{Name: "a.exe", Image: `\x\a.exe`}},
 		{"cut name, whole in the path",
-			[]*sighting{saw(present, 1, Process{Name: "PresentationFo", Start: at(0)}), saw(present, 2, Process{Image: `\x\PresentationFontCache.exe`}), saw(ended, 3, Process{Name: "PresentationFo"})}, nil,
+			[]*sighting{saw(present, 1, Process{Name: "PresentationFo", Start: at(0)}), saw(loaded, 2, Process{Image: `\x\PresentationFontCache.exe`}), saw(ended, 3, Process{Name: "PresentationFo"})}, nil,
 			Process{Name: "PresentationFontCache.exe", Image: `\x\PresentationFontCache.exe`, Start: at(0), End: at(3)}},
 		{"cut name, whole in the command line",
 			[]*sighting{saw(present, 1, Process{Name: "Microsoft.Activ", CommandLine: `"C:\Program Files\Microsoft.ActiveDirectory.WebServices.exe" -x`})}, nil,
@@ -268,6 +282,166 @@ func TestProcessesConcurrent(t *testing.T) {
 	}
 }
 
+// TestProcessSources: the fields that are asked for are in the layouts that the program has.
+func TestProcessSources(t *testing.T) {
+	found := make(map[etl.GUID]int)
+	for key, s := range processSources().byEvent {
+		fields := make(map[string]bool) // of all versions
+		for _, p := range []*schema.Provider{schema.Lookup(key.provider), schema.LookupClass(key.provider), mofEvents()} {
+			if p == nil {
+				continue
+			}
+			for _, ev := range p.Events {
+				if ev.Class.IsZero() && ev.ID == key.id && p.GUID == key.provider || ev.Class == key.provider && uint16(ev.Opcode) == key.id {
+					for _, f := range ev.Fields {
+						fields[f.Name] = true
+					}
+				}
+			}
+		}
+		if key.provider == schannel && !fields[s.pid] {
+			continue // an id without event, within the range
+		}
+		found[key.provider]++
+		for _, name := range []string{s.pid, s.parent, s.name, s.image, s.commandLine, s.appPool, s.service, s.created} {
+			if name != "" && !fields[name] {
+				t.Errorf("%s event %d has no field %s", schema.Name(key.provider), key.id, name)
+			}
+		}
+	}
+	want := map[etl.GUID]int{processClass: 6, imageClass: 3, systemConfigClass: 1, kernelProcess: 3, schannel: 26, httpService: 12,
+		winHTTP: 1, winINetCapture: 1, iisGeneral: 1}
+	if diff := gocmp.Diff(want, found); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// when reads a time as the program writes it.
+func when(s string) etl.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		panic(err)
+	}
+	return etl.FromTime(t)
+}
+
+// learnedProcesses returns the process table of a real log.
+func learnedProcesses(t *testing.T, name string) (*Processes, etl.Header) {
+	l := openSample(t, name)
+	d := New(l.Header())
+	var wg sync.WaitGroup
+	for part := range 2 {
+		wg.Go(func() {
+			for r, err := range l.Unordered(part, 2) {
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				d.Learn(r)
+			}
+		})
+	}
+	wg.Wait()
+	return d.Processes(), l.Header()
+}
+
+func TestProcessesSamples(t *testing.T) {
+	// The numbers are those of an independent scan: distinct ids, and services with a process.
+	for _, tt := range []struct {
+		path                string
+		processes, services int
+		some                []Process
+	}{
+		{"etl/etwanalyzer/TraceLoggingTester.etl", 486, 150, []Process{
+			{PID: 0, Name: "Idle"},
+			{PID: 4, Name: "System"},
+			{PID: 868, ParentPID: 1508, Name: "winlogon.exe", Image: `\Device\HarddiskVolume3\Windows\System32\winlogon.exe`, CommandLine: "winlogon.exe"},
+			{PID: 1880, ParentPID: 1592, Name: "svchost.exe", Image: `\Device\HarddiskVolume3\Windows\System32\svchost.exe`,
+				CommandLine: `C:\WINDOWS\system32\svchost.exe -k RPCSS -p`, Services: []string{"RpcEptMapper", "RpcSs"}},
+		}},
+		{"etl/perfview/net.4.5.2.x64.etl", 35, 67, []Process{
+			{PID: 724, ParentPID: 632, Name: "lsass.exe", Image: `\Device\HarddiskVolume2\Windows\System32\lsass.exe`,
+				CommandLine: `C:\Windows\system32\lsass.exe`, Services: []string{"KeyIso", "SamSs"}},
+			// It looks into the image of another program.
+			{PID: 3508, ParentPID: 2876, Name: "cmd.exe", Image: `\Device\HarddiskVolume2\Windows\System32\cmd.exe`, CommandLine: `"C:\Windows\system32\cmd.exe"`},
+		}},
+		{"etl/etl-parser/ShutdownPerfDiagLogger.etl", 97, 0, []Process{
+			{PID: 256, ParentPID: 764, Name: "RuntimeBroker.exe", Image: `\Device\HarddiskVolume3\Windows\System32\RuntimeBroker.exe`,
+				CommandLine: `C:\Windows\System32\RuntimeBroker.exe -Embedding`, End: when("2020-02-28T17:15:48.7102838Z")},
+		}},
+		{"etl/sawbuck/process_data_64_v3.etl", 4, 0, []Process{
+			{PID: 1776, ParentPID: 988, Name: "notepad.exe", Image: `C:\Windows\system32\notepad.exe`,
+				CommandLine: `"C:\Windows\system32\notepad.exe"`, Start: when("2011-05-02T12:56:56.1175296Z"), End: when("2011-05-02T12:56:57.1175720Z")},
+		}},
+		{"etl/sawbuck/image_data_32_v2.etl", 1, 0, []Process{
+			{PID: 7644, Name: "test_program.exe", Image: `C:\code\sawbuck\src\sawbuck\Debug\test_program.exe`},
+		}},
+		{"etl/tx/Process.etl", 6, 0, []Process{
+			{PID: 4492, Name: "SearchFilterHo", Start: when("2010-10-29T19:06:25.4656143Z"), End: when("2010-10-29T19:09:17.8126424Z")},
+			{PID: 2880, ParentPID: 3324, Name: "OUTLOOK.EXE", Image: `\Device\HarddiskVolume2\Program Files (x86)\Microsoft Office\Office14\OUTLOOK.EXE`,
+				Start: when("2010-10-29T19:09:26.8137490Z"), End: when("2010-10-29T19:09:57.7163837Z")},
+		}},
+	} {
+		t.Run(tt.path, func(t *testing.T) {
+			t.Parallel()
+			p, _ := learnedProcesses(t, tt.path)
+			byPID := make(map[uint32]Process)
+			services := 0
+			for q := range p.All() {
+				if _, ok := byPID[q.PID]; ok {
+					t.Errorf("process %d twice", q.PID)
+				}
+				byPID[q.PID] = *q
+				services += len(q.Services)
+				if q.Name == "" {
+					t.Errorf("process %d has no name", q.PID)
+				}
+			}
+			if len(byPID) != tt.processes || services != tt.services {
+				t.Errorf("%d processes and %d services, want %d and %d", len(byPID), services, tt.processes, tt.services)
+			}
+			for _, want := range tt.some {
+				if diff := gocmp.Diff(want, byPID[want.PID]); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+// TestProcessesOracle compares the process of each event with what another reader of the log printed.
+func TestProcessesOracle(t *testing.T) {
+	p, header := learnedProcesses(t, "etl/perfview/net.4.5.2.x64.etl")
+	text, err := os.ReadFile(samplePath(t, "etl/perfview/net.4.5.2.x64.baseline.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// EVENT 1,491.295: PROVIDER/NAME PID=144; TID=1716; PName=svchost; ...
+	event := regexp.MustCompile(`(?m)^EVENT ([\d,.]+): .*? PID=(\d+); TID=-?\d+; PName=([^;(]+);`)
+	compared := 0
+	for _, m := range event.FindAllStringSubmatch(string(text), -1) {
+		ms, err := strconv.ParseFloat(strings.ReplaceAll(m[1], ",", ""), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := strconv.ParseUint(m[2], 10, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := ""
+		if q, ok := p.At(uint32(pid), header.Start+etl.Time(ms*float64(etl.Millisecond))); ok {
+			name = strings.TrimSuffix(q.Name, ".exe")
+		}
+		if name != m[3] {
+			t.Errorf("%q, want %q: %s", name, m[3], m[0])
+		}
+		compared++
+	}
+	if compared < 400 {
+		t.Errorf("%d events compared", compared)
+	}
+}
+
 func ExampleProcesses_At() {
 	var p Processes
 	p.Add(Process{PID: 1432, Name: "w3wp.exe"})
@@ -285,7 +459,7 @@ func FuzzProcesses(f *testing.F) {
 		names := []string{"", "a.exe", "b.exe", "PresentationFo", "PresentationFontCache.exe"}
 		build := func() (list []*sighting) {
 			for d := data; len(d) >= 4 && len(list) < 100; d = d[4:] {
-				s := saw(processTell(d[0]%3), float64(binary.LittleEndian.Uint16(d[2:]))/4, Process{PID: uint32(d[0]>>2) % 3, Name: names[int(d[1])%len(names)]})
+				s := saw(processTell(d[0]%4), float64(binary.LittleEndian.Uint16(d[2:]))/4, Process{PID: uint32(d[0]>>2) % 3, Name: names[int(d[1])%len(names)]})
 				if d[1] >= 200 {
 					s.Start = s.at - etl.Time(d[1]-200)*etl.Second
 				}

@@ -78,11 +78,10 @@ func (v Value) Bytes() []byte {
 	if v.field == nil || v.count >= 0 {
 		return v.data
 	}
-	t := typeOf(v.field.In)
-	if v.field.Length.Kind == schema.Prefixed && (t.form == text || t.form == blob) {
-		t = inType{counted, 2, t.style}
+	if prefixed(v.field) {
+		return v.data[min(2, len(v.data)):]
 	}
-	switch t.form {
+	switch t := typeOf(v.field.In); t.form {
 	case text:
 		if i := indexNUL(v.data, int(t.bytes)); i >= 0 {
 			return v.data[:i]

@@ -139,65 +139,83 @@ func (w *walker) stop(f fault) {
 // walk appends to spans where each field lies in data, and returns the bytes used. At a fault it
 // stops; the field at fault is there if it has at least something.
 func (w *walker) walk(fields []schema.Field, data []byte, spans []span) ([]span, int) {
-	first := len(spans)
-	at := 0
+	first, at := len(spans), 0
 	for i := range fields {
-		f := &fields[i]
-		t := typeOf(f.In)
-		if t.form == fixed && f.Count.Kind == schema.Unset && int(t.bytes) <= len(data)-at {
-			end := at + int(t.bytes)
-			spans = append(spans, span{int32(at), int32(end), -1, -1})
-			at = end
-			continue
+		s, next, ok := w.field(fields, i, spans[first:], data, at)
+		at = next
+		if ok {
+			spans = append(spans, s)
 		}
-		if at == len(data) && i == len(fields)-1 && t.form == text && f.Length.Kind == schema.Unset && f.Count.Kind == schema.Unset {
-			break // some writers leave out a last string; nothing of the payload is lost
-		}
-		s := span{count: -1, length: -1}
-		var ok bool
-		if s.length, ok = w.size(f.Length, fields[:i], spans[first:], data); !ok {
-			w.stop(fault{kind: badReference, field: f})
-			break
-		}
-		if f.Count.Kind == schema.Prefixed {
-			if len(data)-at < 2 {
-				w.stop(fault{cutShort, f, 2, len(data) - at})
-				break
-			}
-			s.count = int32(binary.LittleEndian.Uint16(data[at:]))
-			at += 2
-		} else if s.count, ok = w.size(f.Count, fields[:i], spans[first:], data); !ok {
-			w.stop(fault{kind: badReference, field: f})
-			break
-		}
-		s.start = int32(at)
-		if f.Count.Kind == schema.Unset {
-			at += w.value(f, s.length, data[at:])
-		} else {
-			var n int
-			n, s.count = w.array(f, s.count, s.length, data[at:])
-			at += n
-		}
-		s.end = int32(at)
-		if w.fault.kind != noFault && s.end == s.start {
-			break
-		}
-		spans = append(spans, s)
-		if w.fault.kind != noFault {
+		if !ok || w.fault.kind != noFault {
 			break
 		}
 	}
 	return spans, at
 }
 
-// size returns the number that s stands for, or -1 if it stands for none. earlier and spans are the
-// fields before.
-func (w *walker) size(s schema.Size, earlier []schema.Field, spans []span, data []byte) (n int32, ok bool) {
+// measure is walk for those who want nothing but the bytes used: it keeps the spans of a struct off
+// the heap.
+func (w *walker) measure(fields []schema.Field, data []byte) int {
+	var buf [16]span
+	spans, at := buf[:0], 0
+	for i := range fields {
+		s, next, ok := w.field(fields, i, spans, data, at)
+		at = next
+		if ok {
+			spans = append(spans, s)
+		}
+		if !ok || w.fault.kind != noFault {
+			break
+		}
+	}
+	return at
+}
+
+// field measures fields[i], which begins at data[at], and returns where the next one does. spans are
+// those of the fields before. ok is false if there is nothing of the field.
+func (w *walker) field(fields []schema.Field, i int, spans []span, data []byte, at int) (s span, next int, ok bool) {
+	f := &fields[i]
+	t := typeOf(f.In)
+	if t.form == fixed && f.Count.Kind == schema.Unset && int(t.bytes) <= len(data)-at {
+		next = at + int(t.bytes)
+		return span{int32(at), int32(next), -1, -1}, next, true
+	}
+	if at == len(data) && i == len(fields)-1 && t.form == text && f.Length.Kind == schema.Unset && f.Count.Kind == schema.Unset {
+		return s, at, false // some writers leave out a last string; nothing of the payload is lost
+	}
+	var lengthOK, countOK bool
+	s.length, lengthOK = size(f.Length, fields[:i], spans, data)
+	s.count, countOK = size(f.Count, fields[:i], spans, data)
+	if !lengthOK || !countOK {
+		w.stop(fault{kind: badReference, field: f})
+		return s, at, false
+	}
+	if f.Count.Kind == schema.Prefixed {
+		if len(data)-at < 2 {
+			w.stop(fault{cutShort, f, 2, len(data) - at})
+			return s, at, false
+		}
+		s.count = int32(binary.LittleEndian.Uint16(data[at:]))
+		at += 2
+	}
+	n := 0
+	if f.Count.Kind == schema.Unset {
+		n = w.value(f, s.length, data[at:])
+	} else {
+		n, s.count = w.array(f, s.count, s.length, data[at:])
+	}
+	s.start, s.end = int32(at), int32(at+n)
+	return s, at + n, n > 0 || w.fault.kind == noFault
+}
+
+// size returns the number that s stands for, or -1 if it stands for none. earlier are the fields
+// before, and spans where they lie.
+func size(s schema.Size, earlier []schema.Field, spans []span, data []byte) (n int32, ok bool) {
 	switch s.Kind {
 	case schema.Fixed:
 		return int32(s.N), true
 	case schema.ByField:
-		if int(s.N) >= len(spans) || int(s.N) >= len(earlier) || spans[s.N].count >= 0 {
+		if int(s.N) >= len(spans) || spans[s.N].count >= 0 {
 			return -1, false
 		}
 		at := spans[s.N]
@@ -251,8 +269,11 @@ func (w *walker) constant(f *schema.Field, length int32) (n int, ok bool) {
 // value measures one value of f at the start of data.
 func (w *walker) value(f *schema.Field, length int32, data []byte) int {
 	t := typeOf(f.In)
-	if f.Length.Kind == schema.Prefixed && (t.form == text || t.form == blob) {
-		t = inType{form: counted, bytes: 2}
+	if prefixed(f) {
+		if len(data) < 2 {
+			return w.whole(f, 2, data)
+		}
+		return w.clipped(f, 2+int64(binary.LittleEndian.Uint16(data))*int64(t.bytes), data)
 	}
 	switch t.form {
 	case fixed:
@@ -300,12 +321,16 @@ func (w *walker) value(f *schema.Field, length int32, data []byte) int {
 			w.stop(fault{kind: unknownMembers, field: f})
 			return 0
 		}
-		var buf [16]span
-		_, n := w.walk(f.Fields, data, buf[:0])
-		return n
+		return w.measure(f.Fields, data)
 	}
 	w.stop(fault{kind: unknownType, field: f})
 	return 0
+}
+
+// prefixed reports whether the payload has the length of a text or blob in front of it.
+func prefixed(f *schema.Field) bool {
+	form := typeOf(f.In).form
+	return f.Length.Kind == schema.Prefixed && (form == text || form == blob)
 }
 
 // whole returns n if data has so many bytes; else it stops the walk and returns 0: half a number is none.
