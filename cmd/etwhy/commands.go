@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etwhy/etwhy/timeline/report"
+)
+
+// An environment is what a run may touch besides files.
+type environment struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// A command is one row of the command table.
+type command struct {
+	use     string
+	short   string
+	long    string
+	example string
+	traces  bool // takes the flags that commands on traces share
+	args    cobra.PositionalArgs
+	run     func(*environment, *options, []string) error
+}
+
+// commands is the table of commands. The first is also what etwhy does with paths alone.
+var commands = []command{
+	{
+		use:   "analyze PATH...",
+		short: "say which requests failed, in which phase, and why",
+		long: `Analyze reads logs, cabinets and folders and says which requests failed, in which phase and why.
+A PATH is a file, a folder, a glob, or - for standard input. "etwhy PATH..." does the same.
+
+Exit codes: 0 no failed request, 1 at least one, 2 wrong usage, 3 a path could not be read.`,
+		example: `  etwhy net.cab
+  etwhy net.etl --process w3wp --url /shop/
+  etwhy net.cab --around 14:32 --tz +02:00
+  etwhy case/ -f json -o case.json`,
+		traces: true,
+		args:   cobra.MinimumNArgs(1),
+		run:    runAnalyze,
+	},
+	{
+		use:   "timeline PATH...",
+		short: "list the phases of each request",
+		example: `  etwhy timeline net.cab -f csv -o timeline.csv
+  etwhy timeline net.etl --failed --pid 1432`,
+		traces: true,
+		args:   cobra.MinimumNArgs(1),
+		run:    runTimeline,
+	},
+	{
+		use:   "events PATH...",
+		short: "print every record decoded, in time order",
+		example: `  etwhy events net.etl --provider WebIO -f ndjson
+  etwhy events net.etl --pid 1432 -f csv -o events.csv`,
+		traces: true,
+		args:   cobra.MinimumNArgs(1),
+		run:    runEvents,
+	},
+	{
+		use:   "info PATH...",
+		short: "say what each file holds and what it lost",
+		example: `  etwhy info net.cab
+  etwhy info case/ -f json`,
+		traces: true,
+		args:   cobra.MinimumNArgs(1),
+		run:    runInfo,
+	},
+	{
+		use:   "explain CODE...",
+		short: "explain an error code in any form",
+		long: `Explain names an error code, says what it means, in which phase it occurs and what WinHTTP makes of it.
+It knows WinHTTP, Win32, Winsock, HRESULT, NTSTATUS and SSPI codes, TLS alerts, IIS substatus codes,
+HTTPERR reasons, and event ids, in decimal, hexadecimal, signed or by name.
+
+Exit code 1: a code is not known.`,
+		example: `  etwhy explain 12002
+  etwhy explain -2147012894
+  etwhy explain 0x80072EE2 WSAETIMEDOUT 502.3
+  etwhy explain Timer_ReqQueue`,
+		args: cobra.MinimumNArgs(1),
+		run:  runExplain,
+	},
+	{
+		use:   "extract CAB [NAME...]",
+		short: "unpack a cabinet safely",
+		example: `  etwhy extract -l net.cab
+  etwhy extract net.cab report.etl -d case`,
+		args: cobra.MinimumNArgs(1),
+		run:  runExtract,
+	},
+}
+
+// newRoot builds the command tree.
+func newRoot(env *environment) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "etwhy PATH...",
+		Short: "say why an HTTP request failed, from captured Windows traces",
+		Long: `etwhy reads captured Windows traces (netsh .etl and .cab) offline and says why an HTTP request failed,
+in which phase, and what to do next.`,
+		Example:       commands[0].example,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("etwhy {{.Version}}\n")
+	analyze := newCommand(env, commands[0])
+	root.Args, root.RunE = cobra.ArbitraryArgs, func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return exitError{exitUsage, fmt.Errorf("no PATH: name a trace, a cabinet or a folder")}
+		}
+		return analyze.RunE(c, args)
+	}
+	root.Flags().AddFlagSet(analyze.Flags())
+	root.AddCommand(analyze)
+	for _, c := range commands[1:] {
+		root.AddCommand(newCommand(env, c))
+	}
+	return root
+}
+
+func newCommand(env *environment, c command) *cobra.Command {
+	opts := &options{}
+	cc := &cobra.Command{
+		Use: c.use, Short: c.short, Long: c.long, Example: c.example, Args: c.args,
+		RunE: func(cc *cobra.Command, args []string) error {
+			opts.redactGiven = cc.Flags().Changed("redact")
+			return c.run(env, opts, args)
+		},
+	}
+	name, _, _ := strings.Cut(c.use, " ")
+	f := cc.Flags()
+	f.SortFlags = false
+	if formats := report.Formats(name); len(formats) > 0 {
+		f.StringVarP(&opts.format, "format", "f", formats[0], "output format: "+strings.Join(formats, ", "))
+		opts.formats = formats
+		f.StringVarP(&opts.output, "output", "o", "", "write to `FILE` instead of standard output")
+		f.BoolVar(&opts.force, "force", false, "let -o replace an existing file")
+	}
+	if c.traces {
+		opts.addTraceFlags(f)
+	}
+	if name == "extract" {
+		f.BoolVarP(&opts.list, "list", "l", false, "list the members, unpack nothing")
+		f.StringVarP(&opts.dir, "dir", "d", ".", "unpack into folder `DIR`")
+		f.BoolVar(&opts.force, "force", false, "replace existing files")
+	}
+	return cc
+}
+
+// version returns the module version and the commit that the build recorded.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			v += " " + s.Value[:12]
+		}
+	}
+	return v + " " + info.GoVersion
+}
+
+// create opens the file that -o names, or standard output.
+func (env *environment) create(opts *options) (io.WriteCloser, error) {
+	if opts.output == "" || opts.output == "-" {
+		return nopCloser{env.stdout}, nil
+	}
+	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if opts.force {
+		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(opts.output, mode, 0o666)
+	if os.IsExist(err) {
+		return nil, exitError{exitUsage, fmt.Errorf("%s exists: choose another name for -o, or add --force", opts.output)}
+	}
+	if err != nil {
+		return nil, exitError{exitUsage, err}
+	}
+	return f, nil
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// warn writes a line to standard error.
+func (env *environment) warn(format string, args ...any) {
+	fmt.Fprintf(env.stderr, "etwhy: "+format+"\n", args...)
+}

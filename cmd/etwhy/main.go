@@ -1,0 +1,104 @@
+// Command etwhy reads captured Windows traces offline and says why an HTTP request failed, in which
+// phase, and what to do next.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func main() {
+	// Without this a closed pipe on standard output would end the process with a signal, not with 0.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes. The higher of exitUsage, exitInput, exitFailed wins as 2 beats 3 beats 1.
+const (
+	exitOK     = 0
+	exitFailed = 1 // a failed request was selected; explain: unknown code
+	exitUsage  = 2
+	exitInput  = 3 // a named path could not be opened, read at all or recognised
+)
+
+// An exitError ends the run with a code. A nil error has been reported already, or is a result.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string { return fmt.Sprint(e.err) }
+
+// run is main without the process: it returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	env := &environment{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRoot(env)
+	root.SetArgs(shieldNumbers(root, args))
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return exitOK
+	}
+	var exit exitError
+	if !errors.As(err, &exit) {
+		exit = exitError{exitUsage, err} // cobra's and pflag's own
+	}
+	if exit.err != nil {
+		fmt.Fprintf(stderr, "etwhy: %v\n", exit.err)
+		if exit.code == exitUsage {
+			fmt.Fprintln(stderr, "etwhy: see etwhy --help")
+		}
+	}
+	return exit.code
+}
+
+// shieldNumbers moves words like -2147012894 behind a "--", so that they are arguments and not flags.
+// The value of a flag before it (--tz -02:00) stays where it is.
+func shieldNumbers(root *cobra.Command, args []string) []string {
+	var words, numbers []string
+	for i, a := range args {
+		if a == "--" {
+			return append(append(append(words, "--"), numbers...), args[i+1:]...)
+		}
+		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && (i == 0 || !wantsValue(root, args[i-1])) {
+			numbers = append(numbers, a)
+			continue
+		}
+		words = append(words, a)
+	}
+	if len(numbers) > 0 {
+		words = append(append(words, "--"), numbers...)
+	}
+	return words
+}
+
+// wantsValue reports whether word is a flag of any command whose value is the next word.
+func wantsValue(root *cobra.Command, word string) bool {
+	if len(word) < 2 || word[0] != '-' || strings.Contains(word, "=") {
+		return false
+	}
+	for _, c := range append(root.Commands(), root) {
+		for _, set := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
+			var f *pflag.Flag
+			if name, long := strings.CutPrefix(word, "--"); long {
+				f = set.Lookup(name)
+			} else {
+				f = set.ShorthandLookup(word[len(word)-1:])
+			}
+			if f != nil && f.NoOptDefVal == "" {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones by name on systems without a zone database
+
+	"github.com/spf13/pflag"
+
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// options are the values of the flags.
+type options struct {
+	formats      []string // that the command has
+	format       string
+	output       string
+	force        bool
+	pids         []uint
+	processes    []string
+	appPools     []string
+	urls         []string
+	hosts        []string
+	ids          []string
+	from, to     string
+	around, zone string
+	allTraffic   bool
+	failed       bool
+	minDuration  time.Duration
+	providers    []string
+	redact       string
+	redactGiven  bool
+	color        string
+	quiet        bool
+	list         bool
+	dir          string
+}
+
+func (o *options) addTraceFlags(f *pflag.FlagSet) {
+	f.UintSliceVar(&o.pids, "pid", nil, "only requests of process `N`")
+	f.StringArrayVar(&o.processes, "process", nil, "only requests of process `NAME`, with or without .exe; \"w3wp.exe (1432)\" names one")
+	f.StringArrayVar(&o.appPools, "app-pool", nil, "only requests of application pool `NAME`")
+	f.StringArrayVar(&o.urls, "url", nil, "only requests whose URL contains `TEXT`")
+	f.StringArrayVar(&o.hosts, "host", nil, "only requests whose host or server contains `TEXT`")
+	f.StringArrayVar(&o.ids, "id", nil, "only the request with this `ID`: request id, X-ARR-LOG-ID, activity id")
+	f.StringVar(&o.from, "from", "", "from `TIME` on: RFC 3339, or a clock time in --tz")
+	f.StringVar(&o.to, "to", "", "up to `TIME`")
+	f.StringVar(&o.around, "around", "", "two minutes before and after `TIME`")
+	f.StringVar(&o.zone, "tz", "UTC", "`ZONE` of clock times: a name, an offset such as +02:00, or capture for the traced machine's")
+	f.BoolVar(&o.allTraffic, "all-traffic", false, "speak of health probes and other processes, too")
+	f.BoolVar(&o.failed, "failed", false, "only failed requests")
+	f.DurationVar(&o.minDuration, "min-duration", 0, "only requests that took at least `D`, such as 2.5s")
+	f.StringArrayVar(&o.providers, "provider", nil, "only events of provider `NAME` or GUID (events)")
+	f.StringVar(&o.redact, "redact", "none", "mask before writing: none, secrets")
+	f.StringVar(&o.color, "color", "auto", "auto, always or never")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress, no warnings")
+}
+
+// check finds what pflag cannot.
+func (o *options) check() error {
+	if !slices.Contains(o.formats, o.format) {
+		return exitError{exitUsage, fmt.Errorf("format %q: this command writes %s", o.format, strings.Join(o.formats, ", "))}
+	}
+	for _, one := range []struct {
+		flag, value string
+		allowed     []string
+	}{
+		{"redact", o.redact, []string{"none", "secrets"}},
+		{"color", o.color, []string{"auto", "always", "never"}},
+	} {
+		if one.value != "" && !slices.Contains(one.allowed, one.value) {
+			return exitError{exitUsage, fmt.Errorf("--%s %q: want %s", one.flag, one.value, strings.Join(one.allowed, ", "))}
+		}
+	}
+	if o.around != "" && (o.from != "" || o.to != "") {
+		return exitError{exitUsage, fmt.Errorf("--around sets both ends: leave out --from and --to")}
+	}
+	return nil
+}
+
+// filterText returns the filter flags as the user may have written them.
+func (o *options) filterText() string {
+	var words []string
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			if strings.ContainsAny(v, " \t") {
+				v = strconv.Quote(v)
+			}
+			words = append(words, "--"+flag, v)
+		}
+	}
+	for _, p := range o.pids {
+		add("pid", fmt.Sprint(p))
+	}
+	for _, one := range []struct {
+		flag   string
+		values []string
+	}{
+		{"process", o.processes}, {"app-pool", o.appPools}, {"url", o.urls}, {"host", o.hosts}, {"id", o.ids},
+		{"from", nonEmpty(o.from)}, {"to", nonEmpty(o.to)}, {"around", nonEmpty(o.around)},
+	} {
+		add(one.flag, one.values...)
+	}
+	if o.failed {
+		words = append(words, "--failed")
+	}
+	if o.minDuration > 0 {
+		add("min-duration", o.minDuration.String())
+	}
+	return strings.Join(words, " ")
+}
+
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+// aroundSpan is what --around adds on both sides.
+const aroundSpan = 2 * time.Minute
+
+// filter returns the filter that the flags describe. start and end are what the inputs cover, bias
+// the traced machine's UTC offset, for clock times.
+func (o *options) filter(start, end time.Time, bias time.Duration) (*timeline.Filter, error) {
+	f := &timeline.Filter{
+		Processes: o.processes, AppPools: o.appPools, URLs: o.urls, Hosts: o.hosts, IDs: o.ids,
+		AllTraffic: o.allTraffic, FailedOnly: o.failed, MinDuration: o.minDuration,
+	}
+	for _, p := range o.pids {
+		f.PIDs = append(f.PIDs, uint32(p))
+	}
+	zone, err := o.location(bias)
+	if err != nil {
+		return nil, err
+	}
+	moment := func(flag, value string, shift time.Duration) (etl.Time, error) {
+		if value == "" {
+			return 0, nil
+		}
+		t, err := parseMoment(value, zone, start, end)
+		if err != nil {
+			return 0, exitError{exitUsage, fmt.Errorf("--%s: %w", flag, err)}
+		}
+		return etl.FromTime(t.Add(shift)), nil
+	}
+	if o.around != "" {
+		if f.From, err = moment("around", o.around, -aroundSpan); err == nil {
+			f.To, err = moment("around", o.around, aroundSpan)
+		}
+		return f, err
+	}
+	if f.From, err = moment("from", o.from, 0); err == nil {
+		f.To, err = moment("to", o.to, 0)
+	}
+	return f, err
+}
+
+// location returns the zone that --tz names.
+func (o *options) location(bias time.Duration) (*time.Location, error) {
+	if o.zone == "capture" {
+		return time.FixedZone("capture", -int(bias/time.Second)), nil
+	}
+	if t, err := time.Parse("Z07:00", o.zone); err == nil {
+		return t.Location(), nil
+	}
+	zone, err := time.LoadLocation(o.zone)
+	if err != nil {
+		return nil, exitError{exitUsage, fmt.Errorf("--tz %q: want a zone such as Europe/Berlin, an offset such as +02:00, or capture", o.zone)}
+	}
+	return zone, nil
+}
+
+// parseMoment reads RFC 3339, or a clock time in zone on the day on which it falls into start..end,
+// or next to it.
+func parseMoment(s string, zone *time.Location, start, end time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05.999999999", "15:04", "3:04PM", "3:04:05PM"} {
+		clock, err := time.Parse(layout, strings.ToUpper(strings.ReplaceAll(s, " ", "")))
+		if err != nil {
+			continue
+		}
+		if start.IsZero() {
+			return time.Time{}, fmt.Errorf("%q has no date, and no input tells one: write 2006-01-02T%s", s, s)
+		}
+		first := start.In(zone)
+		day := time.Date(first.Year(), first.Month(), first.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), zone)
+		// The capture may begin before midnight and the time lie behind it.
+		if next := day.AddDate(0, 0, 1); day.Before(start) && !next.After(end) {
+			return next, nil
+		}
+		return day, nil
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: want RFC 3339 (2006-01-02T15:04:05Z) or a clock time (15:04)", s)
+}

@@ -1,0 +1,529 @@
+// Package incident opens all files of one incident: it recognises what each one is, by content and
+// not by name, looks into containers, and hands the events to a timeline.
+//
+//	paths ─► Add ─► recognise ─► inputs ─► Scan (pass 1: metadata, processes, loss)
+//	                                └────► Analyze, Events (pass 2: by time)
+package incident
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/etwhy/etwhy/cab"
+	"github.com/etwhy/etwhy/decode"
+	"github.com/etwhy/etwhy/decode/cabinfo"
+	"github.com/etwhy/etwhy/decode/winhttplog"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// ErrUnknown says that a path named by the user is nothing that etwhy reads.
+var ErrUnknown = errors.New("not a file that etwhy reads")
+
+// A Kind says what an input is.
+type Kind string
+
+// Kinds of input.
+const (
+	ETL   Kind = "etl"
+	Cab   Kind = "cab"
+	Text  Kind = "text" // lines of WinHTTP's text trace
+	Other Kind = "other"
+)
+
+// An Input is one file, or one member of a container.
+type Input struct {
+	Path      string // unique; a member of a container is net.cab/report.etl
+	Container string // path of the container, or ""
+	Kind      Kind
+	Size      int64
+	SHA256    string // hex
+	Err       error  // why it was not read, or not to its end
+
+	DuplicateOf string // path of the input with the same bytes, which is read instead
+
+	Start, End etl.Time // of its records
+	Records    [etl.Kinds]int
+	Lines      int  // of a text
+	Undecoded  *int // records that events prints and that do not decode whole; nil = not counted
+	Providers  []ProviderCount
+	Anomalies  []etl.Anomaly
+	Loss       etl.Loss
+
+	Log *etl.Log // of an ETL input
+
+	data      *content
+	decoder   *decode.Decoder
+	named     bool // by the user, not found in a folder or container
+	processes []cabinfo.Entry
+}
+
+// Header returns the log's header, or a zero one for other kinds.
+func (in *Input) Header() etl.Header {
+	if in.Log == nil {
+		return etl.Header{}
+	}
+	return in.Log.Header()
+}
+
+// Decoder returns what pass 1 learnt about the events of an ETL input, or nil.
+func (in *Input) Decoder() *decode.Decoder { return in.decoder }
+
+// Total returns the number of records, or of lines of a text.
+func (in *Input) Total() int {
+	n := in.Lines
+	for _, k := range in.Records {
+		n += k
+	}
+	return n
+}
+
+// A ProviderCount counts the records of one provider or event class.
+type ProviderCount struct {
+	GUID   etl.GUID
+	Name   string // "" = unknown
+	Events int
+
+	one etl.Position // a record of the provider
+}
+
+// Options say how an incident is read.
+type Options struct {
+	// Budget is the memory for the live bytes of logs; 0 = etl.DefaultBudget.
+	Budget int64
+	// TempFile makes a file for what is not seekable (members of containers, gzip, standard input)
+	// beyond MemoryLimit bytes. Without it such input is an error.
+	TempFile func() (TempFile, error)
+	// MemoryLimit is how much of such input is kept in memory; 0 = 16 MB.
+	MemoryLimit int64
+	// Progress, if set, is told how many bytes were read. It is called from several goroutines.
+	Progress func(bytes int64)
+}
+
+// A TempFile holds spooled bytes until Close, which also removes it.
+type TempFile interface {
+	io.ReaderAt
+	io.Writer
+	io.Closer
+}
+
+// An Incident is a set of inputs. Close it when done.
+type Incident struct {
+	Inputs []*Input // by path of what was added, members behind their container
+
+	opts  Options
+	paths map[string]int
+	close []io.Closer
+}
+
+// New returns an empty incident.
+func New(opts Options) *Incident {
+	opts.MemoryLimit = cmp.Or(opts.MemoryLimit, 16<<20)
+	opts.Budget = cmp.Or(opts.Budget, etl.DefaultBudget)
+	return &Incident{opts: opts, paths: map[string]int{}}
+}
+
+// Close closes the files and removes what was spooled.
+func (inc *Incident) Close() error {
+	var err error
+	for _, c := range inc.close {
+		err = errors.Join(err, c.Close())
+	}
+	inc.close = nil
+	return err
+}
+
+// AddFS adds the file name of fsys, or everything below it if it is a folder. label is what the user
+// calls it. What is found in a folder and not recognised is an input of kind other; a file that was
+// named and is not recognised is an input with an error that wraps ErrUnknown.
+func (inc *Incident) AddFS(fsys fs.FS, name, label string) {
+	info, err := fs.Stat(fsys, name)
+	switch {
+	case err != nil:
+		inc.fail(label, err)
+	case info.IsDir():
+		inc.addFolder(fsys, name, label)
+	default:
+		inc.addFile(fsys, name, label, true)
+	}
+}
+
+// AddReader adds what r holds, such as standard input.
+func (inc *Incident) AddReader(r io.Reader, label string) {
+	c, err := inc.spool(r)
+	if err != nil {
+		inc.fail(label, err)
+		return
+	}
+	inc.addContent(c, label, "", true)
+}
+
+// Fail adds an input that could not be opened, under the name that the user gave.
+func (inc *Incident) Fail(label string, err error) { inc.fail(label, err) }
+
+func (inc *Incident) fail(label string, err error) *Input {
+	in := inc.input(label, "", Other)
+	in.Err, in.named = err, true
+	return in
+}
+
+func (inc *Incident) addFolder(fsys fs.FS, root, label string) {
+	before := len(inc.Inputs)
+	err := fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
+		at := path.Join(label, strings.TrimPrefix(name, root))
+		if err != nil {
+			inc.fail(at, err)
+			return nil
+		}
+		if d.Type().IsRegular() {
+			inc.addFile(fsys, name, at, false)
+		}
+		return nil
+	})
+	if err != nil {
+		inc.fail(label, err)
+	}
+	if len(inc.Inputs) == before {
+		inc.fail(label, fmt.Errorf("the folder is empty"))
+	}
+}
+
+func (inc *Incident) addFile(fsys fs.FS, name, label string, named bool) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		inc.fail(label, err).named = named
+		return
+	}
+	c, err := inc.open(f)
+	if err != nil {
+		inc.fail(label, err).named = named
+		return
+	}
+	inc.addContent(c, label, "", named)
+}
+
+// input appends an input under a path that no other has.
+func (inc *Incident) input(path, container string, kind Kind) *Input {
+	inc.paths[path]++
+	if n := inc.paths[path]; n > 1 {
+		path = fmt.Sprintf("%s#%d", path, n)
+	}
+	in := &Input{Path: path, Container: container, Kind: kind}
+	inc.Inputs = append(inc.Inputs, in)
+	return in
+}
+
+// headBytes is what recognition looks at.
+const headBytes = 4096
+
+// addContent recognises c and adds it and, of a container, its members.
+func (inc *Incident) addContent(c *content, label, container string, named bool) {
+	var buf [headBytes]byte
+	n, err := c.ReadAt(buf[:], 0)
+	if err != nil && err != io.EOF {
+		inc.fail(label, err).named = named
+		return
+	}
+	head := buf[:n]
+	if bytes.HasPrefix(head, []byte("\x1f\x8b")) {
+		zr, err := gzip.NewReader(io.NewSectionReader(c, 0, c.size))
+		if err == nil {
+			var plain *content
+			if plain, err = inc.spool(zr); err == nil {
+				inc.addContent(plain, label, container, named)
+				return
+			}
+		}
+		inc.fail(label, err).named = named
+		return
+	}
+	in := inc.input(label, container, Other)
+	in.Size, in.data, in.named = c.size, c, named
+	switch logErr := etl.Sniff(head, c.size); {
+	case logErr == nil:
+		in.Kind = ETL
+		if in.Log, in.Err = etl.NewReader(inc.counted(c), c.size, etl.WithBudget(inc.opts.Budget)); in.Err == nil {
+			in.decoder = decode.New(in.Log.Header())
+		}
+	case bytes.HasPrefix(head, []byte("MSCF")):
+		in.Kind = Cab
+		inc.addCabinet(in, c)
+	case winhttplog.Recognise(head):
+		in.Kind = Text
+	case named:
+		in.Err = fmt.Errorf("%w: %w", ErrUnknown, logErr)
+		if strings.HasSuffix(strings.ToLower(label), ".etl") {
+			in.Err = logErr
+		}
+	}
+}
+
+// addCabinet adds the members of a cabinet, in the order in which they unpack once.
+func (inc *Incident) addCabinet(box *Input, c *content) {
+	z, err := cab.NewReader(inc.counted(c), c.size)
+	if err != nil {
+		box.Err = err
+		return
+	}
+	for _, d := range z.Damage {
+		box.Err = errors.Join(box.Err, d)
+	}
+	before := len(inc.Inputs)
+	var listed []cabinfo.Entry
+	for _, f := range z.File {
+		label := path.Join(box.Path, f.Name)
+		r, err := f.Open()
+		if err != nil {
+			in := inc.input(label, box.Path, Other)
+			in.Size, in.Err = f.Size, err
+			continue
+		}
+		if strings.EqualFold(path.Base(f.Name), "processes.txt") {
+			listed = append(listed, inc.addProcesses(r, label, box.Path, f.Size)...)
+		} else {
+			inc.addMember(r, label, box.Path, f.Size)
+		}
+		r.Close()
+	}
+	for _, in := range inc.Inputs[before:] {
+		in.processes = listed
+	}
+}
+
+// addMember adds one member of a container. Only what is recognised by its first bytes is kept.
+func (inc *Incident) addMember(r io.Reader, label, container string, size int64) {
+	head := make([]byte, headBytes)
+	n, err := io.ReadFull(r, head)
+	head = head[:n]
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		in := inc.input(label, container, Other)
+		in.Size, in.Err = size, err
+		return
+	}
+	known := etl.Sniff(head, size) == nil || winhttplog.Recognise(head) || bytes.HasPrefix(head, []byte("MSCF"))
+	if !known {
+		inc.input(label, container, Other).Size = size
+		return
+	}
+	c, err := inc.spool(io.MultiReader(bytes.NewReader(head), r))
+	if c == nil {
+		in := inc.input(label, container, Other)
+		in.Size, in.Err = size, err
+		return
+	}
+	at := len(inc.Inputs)
+	inc.addContent(c, label, container, false)
+	if err != nil { // what came before the damage is read all the same
+		inc.Inputs[at].Err = errors.Join(inc.Inputs[at].Err, err)
+	}
+}
+
+// addProcesses adds the process list of a netsh cabinet.
+func (inc *Incident) addProcesses(r io.Reader, label, container string, size int64) []cabinfo.Entry {
+	const limit = 4 << 20 // a listing has a line per process
+	b, err := io.ReadAll(io.LimitReader(r, limit))
+	in := inc.input(label, container, Other)
+	in.Size = size
+	if err != nil {
+		in.Err = err
+	}
+	entries, err := cabinfo.Processes(b)
+	if err != nil && in.Err == nil {
+		in.Err = err
+	}
+	return entries
+}
+
+// Scan is pass 1 over all inputs: it reads every byte once and leaves counts, loss, anomalies and what
+// is needed to decode the events. With undecoded it also counts the events that do not decode whole.
+func (inc *Incident) Scan(undecoded bool) {
+	inc.findDuplicates()
+	for _, in := range inc.Inputs {
+		if in.Log == nil || in.DuplicateOf != "" {
+			continue
+		}
+		inc.scanLog(in, undecoded)
+		for _, e := range in.processes {
+			in.decoder.Processes().Add(decode.Process{PID: e.PID, Name: e.Name, Services: e.Services})
+		}
+	}
+}
+
+// findDuplicates hashes the logs and texts and marks later copies of the same bytes: netsh leaves
+// the log beside the cabinet that also holds it.
+func (inc *Incident) findDuplicates() {
+	first := map[string]*Input{}
+	// What lies open comes before what a container holds.
+	order := slices.Clone(inc.Inputs)
+	slices.SortStableFunc(order, func(a, b *Input) int { return cmp.Compare(len(a.Container), len(b.Container)) })
+	for _, in := range order {
+		if in.data == nil || in.Kind == Other {
+			continue
+		}
+		h := sha256.New()
+		if _, err := io.Copy(h, io.NewSectionReader(in.data, 0, in.data.size)); err != nil {
+			in.Err = errors.Join(in.Err, err)
+			continue
+		}
+		in.SHA256 = hex.EncodeToString(h.Sum(nil))
+		if original, ok := first[in.SHA256]; ok {
+			in.DuplicateOf = original.Path
+			// What the cabinet says about its copy holds for the original.
+			original.processes = append(original.processes, in.processes...)
+			continue
+		}
+		first[in.SHA256] = in
+	}
+}
+
+// A tally counts what one goroutine of a scan met.
+type tally struct {
+	records    [etl.Kinds]int
+	providers  map[etl.GUID]*providerTally
+	undecoded  int
+	start, end etl.Time
+	err        error
+}
+
+// A providerTally counts the records of a provider and remembers one of them.
+type providerTally struct {
+	count int
+	one   etl.Position
+}
+
+func (inc *Incident) scanLog(in *Input, undecoded bool) {
+	share(func(part, parts int) *tally {
+		return scanPart(in, part, parts)
+	}, in.merge)
+	if undecoded { // needs what the whole first pass has learnt
+		in.Undecoded = new(int)
+		share(func(part, parts int) *tally {
+			return countUndecoded(in, part, parts)
+		}, in.merge)
+	}
+	slices.SortFunc(in.Providers, func(a, b ProviderCount) int {
+		return cmp.Or(cmp.Compare(b.Events, a.Events), bytes.Compare(a.GUID[:], b.GUID[:]))
+	})
+	for i := range in.Providers {
+		if r, err := in.Log.At(in.Providers[i].one); err == nil {
+			in.Providers[i].Name = in.decoder.ProviderName(r)
+		}
+	}
+	in.Anomalies = in.Log.Anomalies()
+	in.Loss = in.Log.Loss()
+}
+
+// scanWorkers is how many goroutines share the reading of one log.
+const scanWorkers = 2
+
+// share runs scan in several goroutines, one share of the file each, and merges what they found.
+func share(scan func(part, parts int) *tally, merge func(*tally)) {
+	var wg sync.WaitGroup
+	found := make([]*tally, scanWorkers)
+	for part := range found {
+		wg.Go(func() { found[part] = scan(part, scanWorkers) })
+	}
+	wg.Wait()
+	for _, t := range found {
+		merge(t)
+	}
+}
+
+func scanPart(in *Input, part, parts int) *tally {
+	t := &tally{providers: map[etl.GUID]*providerTally{}}
+	var last etl.GUID
+	var provider *providerTally
+	for r, err := range in.Log.Unordered(part, parts) {
+		if err != nil {
+			t.err = err
+			break
+		}
+		t.records[r.Kind()]++
+		if g := r.Provider(); provider == nil || g != last {
+			if provider = t.providers[g]; provider == nil {
+				provider = &providerTally{one: r.Position()}
+				t.providers[g] = provider
+			}
+			last = g
+		}
+		provider.count++
+		if at := r.Time(); at > 0 {
+			if t.start == 0 || at < t.start {
+				t.start = at
+			}
+			t.end = max(t.end, at)
+		}
+		in.decoder.Learn(r)
+	}
+	return t
+}
+
+func countUndecoded(in *Input, part, parts int) *tally {
+	t := &tally{}
+	d := in.decoder.Fork()
+	for r, err := range in.Log.Unordered(part, parts) {
+		if err != nil {
+			break // reported by the first pass
+		}
+		if ev := d.Decode(r); !decode.IsLogRecord(r) {
+			if reason, _ := ev.Undecoded(); reason != "" {
+				t.undecoded++
+			}
+		}
+	}
+	return t
+}
+
+// merge adds what one share of a scan found.
+func (in *Input) merge(t *tally) {
+	for k, n := range t.records {
+		in.Records[k] += n
+	}
+	for g, p := range t.providers {
+		i := slices.IndexFunc(in.Providers, func(p ProviderCount) bool { return p.GUID == g })
+		if i < 0 {
+			i = len(in.Providers)
+			in.Providers = append(in.Providers, ProviderCount{GUID: g, one: p.one})
+		}
+		in.Providers[i].Events += p.count
+	}
+	if in.Undecoded != nil {
+		*in.Undecoded += t.undecoded
+	}
+	if t.start != 0 && (in.Start == 0 || t.start < in.Start) {
+		in.Start = t.start
+	}
+	in.End = max(in.End, t.end)
+	in.Err = errors.Join(in.Err, t.err)
+}
+
+// Failed reports whether something that the user named could not be opened, read at all or recognised.
+func (inc *Incident) Failed() bool {
+	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool {
+		return in.named && in.Err != nil && (in.Kind == Other || in.Kind == ETL && in.Log == nil)
+	})
+}
+
+// Span returns the time that the logs cover.
+func (inc *Incident) Span() (start, end time.Time) {
+	for _, in := range inc.Inputs {
+		if in.Start != 0 && (start.IsZero() || in.Start.Time().Before(start)) {
+			start = in.Start.Time()
+		}
+		if in.End != 0 && in.End.Time().After(end) {
+			end = in.End.Time()
+		}
+	}
+	return start, end
+}
