@@ -137,17 +137,17 @@ func (l *Log) timebase() timebase {
 	return b
 }
 
-// span converts a duration, rounding up: a reader that cuts fractions off gets the same 100 ns
-// back if the clock is fine enough to tell them apart.
+// span converts a duration, rounding away from zero: a reader that cuts fractions off gets the same
+// 100 ns back if the clock is fine enough to tell them apart.
 func (b *timebase) span(d time.Duration) int64 {
 	n := uint64(max(d, -d) / 100)
 	hi, lo := bits.Mul64(n, b.mul)
 	q, r := bits.Div64(hi, lo, b.div) // cannot overflow: see longest
-	if d < 0 {
-		return -int64(q)
-	}
 	if r > 0 {
 		q++
+	}
+	if d < 0 {
+		return -int64(q)
 	}
 	return int64(q)
 }

@@ -187,6 +187,7 @@ func (e *encoder) bits(a *attrs) int {
 	n := int(a.number("bits", 8, uint64(e.log.Bits)))
 	if n != 32 && n != 64 {
 		a.note("bits", fmt.Errorf("%d is neither 32 nor 64", n))
+		return e.log.Bits
 	}
 	return n
 }

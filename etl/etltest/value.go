@@ -1,6 +1,7 @@
 package etltest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -217,7 +218,9 @@ next:
 	for i := range given {
 		for j := range layout {
 			if layout[j].Name == given[i].Name && values[j] == nil {
-				values[j] = &given[i]
+				if given[i].Value != "" || given[i].Type == "" { // a type alone gives no value
+					values[j] = &given[i]
+				}
 				continue next
 			}
 		}
@@ -279,9 +282,6 @@ func (p packer) field(f *schema.Field, text string) (data []byte, length, count 
 		if len(elements) > int(f.Count.N) {
 			return nil, 0, 0, fmt.Errorf("%d elements in an array of %d", len(elements), f.Count.N)
 		}
-		for len(elements) < int(f.Count.N) {
-			elements = append(elements, "")
-		}
 	}
 	if f.Count.Kind == schema.Prefixed {
 		data = le.AppendUint16(data, uint16(len(elements)))
@@ -297,6 +297,16 @@ func (p packer) field(f *schema.Field, text string) (data []byte, length, count 
 		if data = append(data, d...); len(data) > maxRecord {
 			return nil, 0, 0, errTooLong
 		}
+	}
+	if n := int(f.Count.N) - len(elements); f.Count.Kind == schema.Fixed && n > 0 { // the rest is empty
+		d, _, err := p.value(f, "")
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		if len(d) > maxRecord/n {
+			return nil, 0, 0, errTooLong
+		}
+		data = append(data, bytes.Repeat(d, n)...)
 	}
 	return data, length, len(elements), nil
 }
@@ -600,7 +610,7 @@ func blob(out schema.OutType, text string) ([]byte, error) {
 	}
 	b, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
 	if err != nil {
-		return nil, fmt.Errorf("%q is neither hexadecimal digits nor one of text: wide: u8: u16: u32: u64: ip: sock:", text)
+		return nil, fmt.Errorf("%q is neither hexadecimal digits nor text:, wide:, u8:, u16:, u32:, u64:, ip: or sock: with a value", text)
 	}
 	return b, nil
 }
