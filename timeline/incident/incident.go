@@ -450,7 +450,11 @@ func scanPart(in *Input, part, parts int) *tally {
 			break
 		}
 		t.records[r.Kind()]++
-		if g := r.Provider(); provider == nil || g != last {
+		g := r.Provider()
+		if r.Kind() == etl.KindKernel { // one provider for all classes of the kernel
+			g = etl.SystemTrace
+		}
+		if provider == nil || g != last {
 			if provider = t.providers[g]; provider == nil {
 				provider = &providerTally{one: r.Position()}
 				t.providers[g] = provider
