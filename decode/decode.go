@@ -66,7 +66,9 @@ type Decoder struct {
 	// What follows belongs to Decode.
 	event     Event
 	embedded  map[etl.GUID]*schema.Provider // events by provider, classic ones by class
+	malformed map[planKey]placed[eventInfo] // why embedded metadata of an event is not in embedded
 	manifests map[etl.GUID]*manifestProvider
+	documents map[documentKey]document
 	plans     map[planKey]*plan
 	tlPlans   map[tlKey]*plan
 	tlSize    int // rough bytes in tlPlans
@@ -85,7 +87,6 @@ type learned struct {
 type placed[T any] struct {
 	pos etl.Position
 	is  T
-	err error
 }
 
 type infoKey struct {
@@ -112,8 +113,9 @@ func New(h etl.Header) *Decoder {
 			maps:  make(map[mapKey]*placed[*schema.Map]),
 			texts: make(map[string]string),
 		},
-		plans:   make(map[planKey]*plan),
-		tlPlans: make(map[tlKey]*plan),
+		documents: make(map[documentKey]document),
+		plans:     make(map[planKey]*plan),
+		tlPlans:   make(map[tlKey]*plan),
 	}
 }
 
@@ -132,6 +134,7 @@ func IsLogRecord(r *etl.Record) bool {
 
 // Learn takes in what r says about other records: event metadata, EventSource manifests, the names
 // of processes. It is cheap for records that say nothing. The order of the records does not matter.
+// Learn all before the first Decode: what comes later counts too, but is dear.
 func (d *Decoder) Learn(r *etl.Record) {
 	switch {
 	case r.Kind() == etl.KindClassic && r.Provider() == metadataClass:
@@ -167,13 +170,13 @@ func (d *Decoder) learnMetadata(r *etl.Record) {
 // addInfo takes in a TRACE_EVENT_INFO. One that cannot be read is kept as the reason why the event
 // is not decoded.
 func (l *learned) addInfo(payload []byte, pos etl.Position) {
-	info, err := parseEventInfo(payload, l.mapOf)
+	info := parseEventInfo(payload, l.mapOf)
 	if info.source != infoXML && info.source != infoWBEM {
 		return
 	}
 	key := infoKey{info.provider, info.class, info.event.ID, info.event.Opcode, info.event.Version}
 	if old, ok := l.infos[key]; !ok || comparePosition(pos, old.pos) < 0 {
-		l.infos[key] = placed[eventInfo]{pos, info, err}
+		l.infos[key] = placed[eventInfo]{pos, info}
 	}
 }
 
@@ -185,7 +188,7 @@ func (l *learned) mapOf(provider etl.GUID, name string) *schema.Map {
 func (l *learned) placedMap(provider etl.GUID, name string) *placed[*schema.Map] {
 	m := l.maps[mapKey{provider, name}]
 	if m == nil {
-		m = &placed[*schema.Map]{etl.Position{Buffer: -1}, &schema.Map{Name: name}, nil}
+		m = &placed[*schema.Map]{etl.Position{Buffer: -1}, &schema.Map{Name: name}}
 		l.maps[mapKey{provider, name}] = m
 	}
 	return m
@@ -231,8 +234,9 @@ func (d *Decoder) settle() {
 	defer d.mu.Unlock()
 	d.news.Store(false)
 	clear(d.plans)
-	d.manifests = assemble(d.learned.chunks)
+	d.manifests = assemble(d.learned.chunks, d.documents)
 	d.embedded = make(map[etl.GUID]*schema.Provider)
+	d.malformed = make(map[planKey]placed[eventInfo])
 	add := func(g etl.GUID, info *eventInfo, ev schema.Event) {
 		p := d.embedded[g]
 		if p == nil {
@@ -241,8 +245,15 @@ func (d *Decoder) settle() {
 		}
 		p.Events = append(p.Events, ev)
 	}
-	for _, known := range d.learned.infos {
-		if known.err != nil {
+	malformed := func(k planKey, bad placed[eventInfo]) {
+		if old, ok := d.malformed[k]; !ok || comparePosition(bad.pos, old.pos) < 0 {
+			d.malformed[k] = bad
+		}
+	}
+	for key, known := range d.learned.infos {
+		if known.is.err != nil {
+			malformed(planKey{guid: key.provider, id: key.id, version: key.version}, known)
+			malformed(planKey{guid: key.class, id: uint16(key.opcode), version: key.version}, known)
 			continue
 		}
 		info := &known.is
@@ -329,6 +340,7 @@ func (d *Decoder) Decode(r *etl.Record) *Event {
 	ev := &d.event
 	ev.Record = r
 	if r.Kind() == etl.KindEvent {
+		// What an event says about itself goes first: its id, mostly 0, may be that of others too.
 		if meta, ok := r.Extension(etl.ExtSchemaTL); ok {
 			ev.reset(d.tlPlan(r, meta))
 			return ev
@@ -381,8 +393,8 @@ func (d *Decoder) newPlan(k planKey, r *etl.Record) *plan {
 		if m != nil && m.bad != "" {
 			p.reason += "; " + m.bad
 		}
-		if err := d.embeddedError(k); err != nil {
-			p.reason += "; " + err.Error()
+		if bad, ok := d.malformed[planKey{guid: k.guid, id: k.id, version: k.version}]; ok {
+			p.reason += "; " + bad.is.err.Error()
 		}
 	}
 	return p
@@ -397,22 +409,6 @@ func (k planKey) missing() string {
 		return fmt.Sprintf("no schema for class %v, opcode %d, version %d", k.guid, k.id, k.version)
 	}
 	return fmt.Sprintf("no schema for provider %v, event %d, version %d", k.guid, k.id, k.version)
-}
-
-// embeddedError returns why the embedded description of an event cannot be used, if there is one.
-func (d *Decoder) embeddedError(k planKey) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var found placed[eventInfo]
-	for key, info := range d.learned.infos {
-		if info.err == nil || key.version != k.version || found.err != nil && comparePosition(info.pos, found.pos) > 0 {
-			continue
-		}
-		if k.classic() && key.class == k.guid && key.opcode == uint8(k.id) || !k.classic() && key.provider == k.guid && key.id == k.id {
-			found = info
-		}
-	}
-	return found.err
 }
 
 // providerName returns the name of a provider whose event no description names.

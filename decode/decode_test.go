@@ -172,11 +172,14 @@ func TestDecode(t *testing.T) {
 			+1 classic {d42cf7ef-de92-473e-8b6c-621ea663113a}/2 ContextId={11112222-3333-4444-5555-666677778888} BytesSent=10 BytesReceived=20 HttpStatus=200
 			+2 embed P/3v1 class={bbbb2222-3333-4444-5555-666677778888} taskname=Job opcodename=Begin N:UInt8
 			+3 classic {bbbb2222-3333-4444-5555-666677778888}/3v1 N:UInt8=9
-			+4 classic {bbbb2222-3333-4444-5555-666677778888}/3v2 N:UInt8=9`,
+			+4 classic {bbbb2222-3333-4444-5555-666677778888}/3v2 N:UInt8=9
+			+5 embed P/4v1 class={bbbb2222-3333-4444-5555-666677778888} B:Boolean N:UInt8
+			+6 classic {bbbb2222-3333-4444-5555-666677778888}/4v1 raw=0107`,
 			[]string{
 				`builtin|IIS: WWW Server|GENERAL_REQUEST_END|{"ContextId":"11112222-3333-4444-5555-666677778888","BytesSent":10,"BytesReceived":20,"HttpStatus":200,"HttpSubStatus":0}`,
 				`embedded|P|Job/Begin|{"N":9}`,
 				`embedded|P|Job/Begin|{"N":9}|version 2 is newer than the known version 1 []`,
+				`embedded|P||{"B":true,"N":7}`, // one byte in MOF
 			}},
 		{"metadata that cannot be read", `
 			provider T

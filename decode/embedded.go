@@ -54,6 +54,7 @@ type eventInfo struct {
 	source   infoSource
 	name     string // of the provider
 	event    schema.Event
+	err      error // what is wrong with it: then it only names the event, if it reaches so far
 }
 
 // Sizes in bytes and offsets of TRACE_EVENT_INFO (tdh.h).
@@ -98,14 +99,14 @@ func (b *infoBlob) str(at uint32) (string, error) {
 	return s, nil
 }
 
-// parseEventInfo reads a TRACE_EVENT_INFO. On an error the eventInfo still names the event, if the
-// blob reaches so far. getMap returns the map of a name, which may be described only later.
+// parseEventInfo reads a TRACE_EVENT_INFO. getMap returns the map of a name, which may be described
+// only later.
 //
 //	00 provider GUID, event GUID, EVENT_DESCRIPTOR, u32 source
 //	34 u32 offsets of strings: provider, level, channel, keywords, task, opcode, message, ...
 //	64 u32 properties, u32 of them at the top level, u32 flags
 //	70 properties, 24 bytes each: those of structs behind those of the top level
-func parseEventInfo(data []byte, getMap func(provider etl.GUID, name string) *schema.Map) (eventInfo, error) {
+func parseEventInfo(data []byte, getMap func(provider etl.GUID, name string) *schema.Map) eventInfo {
 	c := cursor.New("TRACE_EVENT_INFO", data, 0)
 	var info eventInfo
 	ev := &info.event
@@ -122,10 +123,12 @@ func parseEventInfo(data []byte, getMap func(provider etl.GUID, name string) *sc
 	properties, top := c.Uint32(), c.Uint32()
 	c.Skip(4)
 	if err := c.Err(); err != nil {
-		return info, fmt.Errorf("%w: %w", errMetadata, err)
+		info.err = fmt.Errorf("%w: %w", errMetadata, err)
+		return info
 	}
 	if int64(properties) > int64(c.Len()/propertyInfoSize) || top > properties {
-		return info, fmt.Errorf("%w: %d properties, %d at the top, in %d bytes", errMetadata, properties, top, c.Len())
+		info.err = fmt.Errorf("%w: %d properties, %d at the top, in %d bytes", errMetadata, properties, top, c.Len())
+		return info
 	}
 
 	blob := newInfoBlob(data)
@@ -133,9 +136,8 @@ func parseEventInfo(data []byte, getMap func(provider etl.GUID, name string) *sc
 		to *string
 		at uint32
 	}{{&info.name, offsets[0]}, {&ev.TaskName, offsets[4]}, {&ev.OpcodeName, offsets[5]}, {&ev.Message, offsets[6]}} {
-		var err error
-		if *s.to, err = blob.str(s.at); err != nil {
-			return info, err
+		if *s.to, info.err = blob.str(s.at); info.err != nil {
+			return info
 		}
 	}
 	info.name = strings.TrimRight(info.name, " ")
@@ -146,11 +148,11 @@ func parseEventInfo(data []byte, getMap func(provider etl.GUID, name string) *sc
 		blob:   blob,
 		data:   c.Bytes(int(properties) * propertyInfoSize),
 		left:   int(properties),
+		wbem:   info.source == infoWBEM,
 		getMap: func(name string) *schema.Map { return getMap(info.provider, name) },
 	}
-	var err error
-	ev.Fields, err = list.fields(0, int(top), 0)
-	return info, err
+	ev.Fields, info.err = list.fields(0, int(top), 0)
+	return info
 }
 
 // cleanName drops what names of tasks and opcodes have around them in manifests' resources.
@@ -170,6 +172,7 @@ type propertyList struct {
 	blob   infoBlob
 	data   []byte
 	left   int // properties not used yet: each has one place in the event
+	wbem   bool
 	getMap func(name string) *schema.Map
 }
 
@@ -222,6 +225,9 @@ func (l *propertyList) field(f *schema.Field, first, i, depth int) error {
 		return err
 	}
 	f.In, f.Out = schema.InType(in), schema.OutType(out)
+	if l.wbem && f.In == schema.Boolean { // one byte in MOF
+		f.In, f.Out = schema.UInt8, schema.OutBoolean
+	}
 	switch form := typeOf(f.In).form; {
 	case flags&propertyLengthField != 0:
 		if f.Length, err = reference(length); err != nil {

@@ -104,7 +104,8 @@ func TestEventInfo(t *testing.T) {
 			return b
 		}(), nil, "strings overlap"},
 	} {
-		info, err := parseEventInfo(tt.data, noMap)
+		info := parseEventInfo(tt.data, noMap)
+		err := info.err
 		switch {
 		case tt.want == nil:
 			if !errors.Is(err, errMetadata) || !strings.Contains(err.Error(), tt.bad) {

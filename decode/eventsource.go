@@ -33,7 +33,7 @@ const (
 
 // maxManifests bounds the manifest text of a log, in bytes, equal pieces counted once. Those of the
 // .NET runtime, the longest known, have 537 KB.
-const maxManifests = 64 << 20
+const maxManifests = 32 << 20
 
 // A manifestChunk is one piece of a manifest.
 type manifestChunk struct {
@@ -43,6 +43,18 @@ type manifestChunk struct {
 	stamp         int64
 	pos           etl.Position
 	text          string
+}
+
+// A documentKey names a manifest that was put together: its text, and the provider that sent it.
+type documentKey struct {
+	provider etl.GUID
+	text     string
+}
+
+// A document is a manifest that was parsed.
+type document struct {
+	table *schema.Provider
+	err   error
 }
 
 // isManifestChunk reports whether r is a piece of a manifest.
@@ -76,13 +88,12 @@ type manifestProvider struct {
 }
 
 // assemble puts manifests together. It sorts the chunks: the same thread sends the pieces one after
-// the other, from 0; what lacks a piece is of no use.
-func assemble(chunks []manifestChunk) map[etl.GUID]*manifestProvider {
+// the other, from 0; what lacks a piece is of no use. parsed holds the manifests of earlier calls.
+func assemble(chunks []manifestChunk, parsed map[documentKey]document) map[etl.GUID]*manifestProvider {
 	slices.SortFunc(chunks, func(a, b manifestChunk) int {
 		return cmp.Or(bytes.Compare(a.provider[:], b.provider[:]), cmp.Compare(a.pid, b.pid), cmp.Compare(a.tid, b.tid),
 			cmp.Compare(a.stamp, b.stamp), comparePosition(a.pos, b.pos))
 	})
-	parsed := make(map[string]*schema.Provider)
 	providers := make(map[etl.GUID]*manifestProvider)
 	firsts := make(map[etl.GUID]int64)
 	for len(chunks) > 0 {
@@ -102,18 +113,17 @@ func assemble(chunks []manifestChunk) map[etl.GUID]*manifestProvider {
 			p.bad = fmt.Sprintf("the manifest of process %d is incomplete: %d of %d pieces", head.pid, n, head.total)
 			continue
 		}
-		doc := joined(set)
-		table, ok := parsed[doc]
+		key := documentKey{head.provider, joined(set)}
+		doc, ok := parsed[key]
 		if !ok {
-			var err error
-			if table, err = parseManifest(strings.NewReader(doc), head.provider); err != nil {
-				p.bad = err.Error()
-			}
-			parsed[doc] = table
+			doc.table, doc.err = parseManifest(strings.NewReader(key.text), head.provider)
+			parsed[key] = doc
 		}
-		if table == nil {
+		if doc.err != nil {
+			p.bad = doc.err.Error()
 			continue
 		}
+		table := doc.table
 		if p.first != nil && p.first != table {
 			p.same = false
 		}

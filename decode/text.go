@@ -184,8 +184,7 @@ func (v Value) appendScalar(dst []byte, out output) []byte {
 	}
 	switch v.style() {
 	case signed:
-		shift := 64 - 8*len(v.data)
-		return appendInt(dst, int64(n<<shift)>>shift, out)
+		return appendInt(dst, extend(n, len(v.data)), out)
 	case unsigned:
 		return appendUint(dst, n, out)
 	case errorCode:

@@ -44,10 +44,15 @@ func (v Value) Uint() uint64 {
 func (v Value) Int() int64 {
 	n := v.Uint()
 	if v.field != nil && typeOf(v.field.In).style == signed {
-		shift := 64 - 8*len(v.data)
-		return int64(n<<shift) >> shift
+		return extend(n, len(v.data))
 	}
 	return int64(n)
+}
+
+// extend gives a number of size bytes its sign.
+func extend(n uint64, size int) int64 {
+	shift := max(64-8*size, 0)
+	return int64(n<<shift) >> shift
 }
 
 // Time returns the value of a FILETIME or SYSTEMTIME; zero if it is none or holds no moment.

@@ -275,7 +275,7 @@ func TestMaps(t *testing.T) {
 func TestAccessors(t *testing.T) {
 	log := compile(t, `+1 tlg T E I:Int16=-2 P:UInt16/Port=443 S:UnicodeString=ab B:Binary=0102 G:GUID={7d44233d-3055-4b9c-ba64-0d47ca40a232} `+
 		`F:FileTime=2011-07-22T12:26:39.704Z Y:SystemTime=2011-07-22T12:26:39.704Z A:UInt8[]=[1,2] T:Struct={x:UInt8=1 y:UInt8=2} `+
-		`K:Binary/SocketAddress=10.0.0.1:443 V:UInt32/IPv4=10.0.0.2 C:CountedString=xy`)
+		`K:Binary/SocketAddress=10.0.0.1:443 V:UInt32/IPv4=10.0.0.2 C:CountedString=xy L:Int64[2]=[-1,-2]`)
 	decodeLog(t, log, func(ev *Event) {
 		type row struct {
 			Uint          uint64
@@ -285,7 +285,7 @@ func TestAccessors(t *testing.T) {
 			Inner, AddrPs string
 		}
 		rows := map[string]row{}
-		for _, name := range []string{"I", "P", "S", "B", "G", "F", "Y", "A", "T", "K", "V", "C", "missing"} {
+		for _, name := range []string{"I", "P", "S", "B", "G", "F", "Y", "A", "T", "K", "V", "C", "L", "missing"} {
 			v := ev.Get(name)
 			if v.OK() != (name != "missing") || v.Secret() {
 				t.Errorf("%s: OK %v", name, v.OK())
@@ -313,6 +313,7 @@ func TestAccessors(t *testing.T) {
 			"K": {Bytes: "020001bb0a0000010000000000000000", AddrPs: "10.0.0.1:443"},
 			"V": {Uint: 0x0200000A, Int: 0x0200000A, Bytes: "0a000002", AddrPs: "10.0.0.2:0"},
 			"C": {Bytes: "78007900"},
+			"L": {Bytes: "fffffffffffffffffeffffffffffffff", Inner: "-1 -2 "},
 			// A value that is not there is zero in every way.
 			"missing": {},
 		}

@@ -50,7 +50,9 @@ type Request struct {
 
 	Verdict *Verdict
 	Related []Related
-	Marks   []Mark // the events that the verdict rests on, in time order
+	Marks   []Mark // the events of a request that was repeated, in time order; others quote them in their verdict
+
+	facts *facts // for the rules; nil once judged, and for requests that went well
 }
 
 // Duration returns End-Start, or 0 while unfinished.
@@ -173,12 +175,19 @@ func (p Partial) String() string { return [...]string{"", "start", "end"}[p] }
 // MadeBy names the tier and module that set the status.
 type MadeBy struct{ Tier, Module string }
 
-// A Timer is the limit that ended a request, with where its value is known from: trace, config or default.
+// A Timer is the limit that ended a request.
 type Timer struct {
-	Name   string
+	Name   string // connect, resolve, send, receive, receive response
 	Limit  time.Duration
-	Source string
+	Source string // where its value is known from
 }
+
+// Sources of a timer's value.
+const (
+	TimerTrace   = "trace"   // an event shows it being set
+	TimerConfig  = "config"  // a configuration file has it
+	TimerDefault = "default" // assumed: nothing tells, and it is the product's default
+)
 
 // A Connection is the TCP connection that carried the request.
 type Connection struct {
@@ -205,6 +214,8 @@ type Verdict struct {
 	Title      string // the claim as a sentence, with numbers and names of this request
 	Confidence Confidence
 	Evidence   []Evidence
+	Open       string   // what cannot be told from this side, as a sentence; "" = nothing worth saying
+	Context    []string // how other requests fared, and where the error showed up, as sentences
 	DoNow      []string // what gets it working
 	FindOut    []string // what settles the open question
 	Rejected   []Rejection

@@ -124,12 +124,10 @@ func (p *parser) records(s string) []Line {
 		frame, numbered = int(number(m[1])), true
 	}
 	for i, m := range at {
-		end := len(s)
 		text := s[m[1]:]
 		name, rest := tag(text)
 		if name == "" && i+1 < len(at) {
-			end = at[i+1][0]
-			text = s[m[1]:end]
+			text = s[m[1]:at[i+1][0]]
 		}
 		group := func(n int) string {
 			if m[2*n] < 0 {

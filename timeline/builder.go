@@ -1,0 +1,213 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/etwhy/etwhy/decode"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// Options bound what a Builder keeps. The zero Options are the defaults.
+type Options struct {
+	// MaxOpen is the number of open requests, and of connections, that one input may have before the
+	// least recently used is given up; 0 means 20,000. A log whose closing events were lost must not
+	// fill the memory.
+	MaxOpen int
+}
+
+// A Builder joins the events of the files of one incident into requests.
+//
+//	b := timeline.NewBuilder(timeline.Options{})
+//	in := b.Input(timeline.Input{...})
+//	for r, err := range log.Records() { in.Add(decoder.Decode(r)) }
+//	in.Close()
+//	result := b.Finish()
+//
+// A Builder and its sessions belong to one goroutine.
+type Builder struct {
+	opt      Options
+	sessions []*Session
+	requests []*Request
+}
+
+// NewBuilder returns a Builder without inputs.
+func NewBuilder(opt Options) *Builder {
+	if opt.MaxOpen <= 0 {
+		opt.MaxOpen = 20_000
+	}
+	return &Builder{opt: opt}
+}
+
+// An Input describes one file before its events come.
+type Input struct {
+	Path      string // as reports name it
+	Header    etl.Header
+	Processes *decode.Processes // nil = no process is known
+	Loss      etl.Loss          // what the first pass over the log found missing
+}
+
+// Input starts the next input. Its number, [Request.Input], counts from 0.
+func (b *Builder) Input(in Input) *Session {
+	s := &Session{b: b, number: len(b.sessions), in: in, texts: map[string]string{}}
+	s.client = newClient(s)
+	s.server = newHTTPSys(s)
+	s.text = newTextForm(s)
+	b.sessions = append(b.sessions, s)
+	return s
+}
+
+// A Session takes the events of one input, in time order. It holds one sub-builder per kind of witness;
+// each calls emit when a request is over and, on close, for every request that is still open.
+type Session struct {
+	b      *Builder
+	number int
+	in     Input
+
+	client *client   // WebIO, WinHttp and what lies below them
+	server *httpSys  // HttpService
+	text   *textForm // the WinHTTP text of Windows 7, and pasted text
+	health health
+
+	first, last etl.Time // of the events seen
+	texts       map[string]string
+	abandoned   int // open requests and connections given up for want of room
+}
+
+// A route is the sub-builder that a provider's events go to.
+type route func(s *Session, ev *decode.Event)
+
+// routes is the dispatch table. Events of other providers only count for the trace's health.
+var routes = map[etl.GUID]route{
+	guidWebIO:       func(s *Session, ev *decode.Event) { s.client.addWebIO(ev) },
+	guidWinHTTP:     addWinHTTP,
+	guidTCPIP:       func(s *Session, ev *decode.Event) { s.client.addTCPIP(ev) },
+	guidDNSClient:   func(s *Session, ev *decode.Event) { s.client.addDNS(ev) },
+	guidGAI:         func(s *Session, ev *decode.Event) { s.client.addGAI(ev) },
+	guidSchannel:    func(s *Session, ev *decode.Event) { s.client.addSchannel(ev) },
+	guidHTTPService: func(s *Session, ev *decode.Event) { s.server.add(ev) },
+}
+
+// Providers whose events take part in the story of a request.
+var (
+	guidWebIO       = etl.MustParseGUID("50b3e73c-9370-461d-bb9f-26f32d68887d")
+	guidWinHTTP     = etl.MustParseGUID("7d44233d-3055-4b9c-ba64-0d47ca40a232")
+	guidTCPIP       = etl.MustParseGUID("2f07e2ee-15db-40f1-90ef-9d7ba282188a")
+	guidDNSClient   = etl.MustParseGUID("1c95126e-7eea-49a9-a3fe-a378b03ddb4d")
+	guidGAI         = etl.MustParseGUID("55404e71-4db9-4deb-a5f5-8f86e46dde56")
+	guidSchannel    = etl.MustParseGUID("1f678132-5938-4686-9fdc-c8ff68f15c85")
+	guidHTTPService = etl.MustParseGUID("dd5ef90a-6398-47a4-ad34-4dcecdef795f")
+)
+
+// addWinHTTP parts the two faces of the provider: typed events, and lines of text.
+func addWinHTTP(s *Session, ev *decode.Event) {
+	if id := ev.ID(); id == 58999 || id == 59999 {
+		s.text.add(ev)
+		return
+	}
+	s.client.addWinHTTP(ev)
+}
+
+// Add takes the next event. It keeps nothing of ev.
+func (s *Session) Add(ev *decode.Event) {
+	if ev.Kind() != etl.KindEvent {
+		return
+	}
+	now := ev.Time()
+	if s.first.IsZero() {
+		s.first = now
+	}
+	s.last = max(s.last, now)
+	provider := ev.Provider()
+	s.health.add(provider, ev)
+	if r := routes[provider]; r != nil {
+		r(s, ev)
+	}
+}
+
+// Close ends the input: what is still open becomes unfinished requests.
+func (s *Session) Close() {
+	s.client.close()
+	s.server.close()
+	s.text.close()
+}
+
+// emit hands over a request that is complete, or as complete as it will be. The sub-builder may go on
+// to write to it until Close, never to its Start.
+func (s *Session) emit(r *Request) {
+	r.Input = s.number
+	if r.facts != nil && s.in.Loss.Any() {
+		r.facts.seen |= factLoss
+	}
+	s.b.requests = append(s.b.requests, r)
+}
+
+// intern returns one copy of equal strings: servers, hosts and methods repeat a million times.
+func (s *Session) intern(b []byte) string {
+	if t, ok := s.texts[string(b)]; ok {
+		return t
+	}
+	if len(s.texts) >= 10_000 {
+		clear(s.texts) // hostile variety
+	}
+	t := string(b)
+	s.texts[t] = t
+	return t
+}
+
+// A Result is everything that the inputs tell.
+type Result struct {
+	Requests []*Request // by start, then id
+	Inputs   []InputResult
+}
+
+// An InputResult is what is known about one input after its last event.
+type InputResult struct {
+	Path        string
+	First, Last etl.Time // of its events; 0 = none
+	Health      Health
+	Abandoned   int // open requests and connections given up for want of room
+}
+
+// Finish joins, judges and numbers the requests. Call it once, after the last input is closed.
+func (b *Builder) Finish() *Result {
+	for _, r := range b.requests {
+		b.attribute(r)
+	}
+	slices.SortStableFunc(b.requests, func(x, y *Request) int {
+		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.Input, y.Input))
+	})
+	for i, r := range b.requests {
+		r.ID = "r" + strconv.Itoa(i+1)
+	}
+	judgeAll(b.requests)
+	res := &Result{Requests: b.requests}
+	for _, s := range b.sessions {
+		res.Inputs = append(res.Inputs, InputResult{
+			Path: s.in.Path, First: s.first, Last: s.last,
+			Health: s.health.result(s), Abandoned: s.abandoned,
+		})
+	}
+	return res
+}
+
+// attribute names the process and says whose traffic the request is. Process names may come last in a
+// log, therefore at the end.
+func (b *Builder) attribute(r *Request) {
+	ps := b.sessions[r.Input].in.Processes
+	if ps == nil || r.PID == 0 {
+		return
+	}
+	p, ok := ps.At(r.PID, r.Start)
+	if !ok {
+		return
+	}
+	r.Process = p.Name
+	if r.AppPool == "" {
+		r.AppPool = p.AppPool
+	}
+	if r.Process != "" && !isWorker(r.Process) && r.Traffic == App {
+		r.Traffic = Background
+	}
+}

@@ -1,0 +1,112 @@
+package timeline
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/etl"
+)
+
+// ServerStats says how the requests to one server went.
+type ServerStats struct {
+	Server    string // address:port
+	Tried     int    // requests that were sent there or tried to connect, also those that went on to another address
+	Connected int    // of these, those that had a connection
+	Failed    int    // failed requests that had it last
+	Retried   int    // repetitions on another connection
+	Success   etl.Time
+	FirstByte FirstByte
+}
+
+// FirstByte is the time that a server took from the end of a request to the header of its answer.
+// The values are of all answered requests; all are 0 if there is none.
+type FirstByte struct {
+	Median, P95, Slowest time.Duration
+	Method, URL          string // of the slowest
+}
+
+// Servers returns the table of the servers that client-side requests were sent to, by address.
+func Servers(requests iter.Seq[*Request]) []ServerStats {
+	type row struct {
+		ServerStats
+		waits []time.Duration
+	}
+	rows := map[string]*row{}
+	get := func(server string) *row {
+		w := rows[server]
+		if w == nil {
+			w = &row{ServerStats: ServerStats{Server: server}}
+			rows[server] = w
+		}
+		return w
+	}
+	for r := range requests {
+		if r.Side != Client {
+			continue
+		}
+		for _, p := range passedBy(r) {
+			get(p).Tried++
+		}
+		if r.Server == "" {
+			continue
+		}
+		w := get(r.Server)
+		w.Tried++
+		w.Retried += r.Restarts
+		if r.Connection != nil || r.Status != 0 {
+			w.Connected++
+		}
+		switch r.Outcome {
+		case Failed:
+			w.Failed++
+		case OK:
+			w.Success = max(w.Success, r.End)
+		}
+		if wait, ok := firstByte(r); ok {
+			w.waits = append(w.waits, wait)
+			if wait > w.FirstByte.Slowest || w.FirstByte.URL == "" {
+				w.FirstByte.Slowest, w.FirstByte.Method, w.FirstByte.URL = wait, r.Method, r.URL
+			}
+		}
+	}
+	stats := make([]ServerStats, 0, len(rows))
+	for _, w := range rows {
+		if n := len(w.waits); n > 0 {
+			slices.Sort(w.waits)
+			w.FirstByte.Median, w.FirstByte.P95 = w.waits[n/2], w.waits[min(n-1, n*95/100)]
+		}
+		stats = append(stats, w.ServerStats)
+	}
+	slices.SortFunc(stats, func(a, b ServerStats) int { return cmp.Compare(a.Server, b.Server) })
+	return stats
+}
+
+// passedBy returns the addresses other than its last that a request tried in vain.
+func passedBy(r *Request) []string {
+	var out []string
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		if p.Name == PhaseConnect && p.Detail != "pool" && p.Detail != "" && p.Detail != r.Server && !slices.Contains(out, p.Detail) {
+			out = append(out, p.Detail)
+		}
+	}
+	return out
+}
+
+// firstByte returns how long the last attempt of a request waited for its answer.
+func firstByte(r *Request) (time.Duration, bool) {
+	for i := len(r.Phases) - 1; i >= 0; i-- {
+		if p := &r.Phases[i]; p.Name == PhaseReceive && p.Detail == "headers" && p.Outcome == OK && r.Status != 0 {
+			return p.Duration(), true
+		}
+	}
+	return 0, false
+}
+
+// isWorker reports whether an image is that of an IIS worker process.
+func isWorker(image string) bool {
+	return strings.EqualFold(strings.TrimSuffix(strings.ToLower(image), ".exe"), "w3wp")
+}
