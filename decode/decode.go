@@ -26,6 +26,7 @@ package decode
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,7 +67,7 @@ type Decoder struct {
 	// What follows belongs to Decode.
 	event     Event
 	embedded  map[etl.GUID]*schema.Provider // events by provider, classic ones by class
-	malformed map[planKey]placed[eventInfo] // why embedded metadata of an event is not in embedded
+	malformed map[planKey]error             // why embedded metadata of an event is not in embedded
 	manifests map[etl.GUID]*manifestProvider
 	documents map[documentKey]document
 	plans     map[planKey]*plan
@@ -236,7 +237,7 @@ func (d *Decoder) settle() {
 	clear(d.plans)
 	d.manifests = assemble(d.learned.chunks, d.documents)
 	d.embedded = make(map[etl.GUID]*schema.Provider)
-	d.malformed = make(map[planKey]placed[eventInfo])
+	d.malformed = make(map[planKey]error)
 	add := func(g etl.GUID, info *eventInfo, ev schema.Event) {
 		p := d.embedded[g]
 		if p == nil {
@@ -245,31 +246,30 @@ func (d *Decoder) settle() {
 		}
 		p.Events = append(p.Events, ev)
 	}
-	malformed := func(k planKey, bad placed[eventInfo]) {
-		if old, ok := d.malformed[k]; !ok || comparePosition(bad.pos, old.pos) < 0 {
-			d.malformed[k] = bad
+	malformed := func(k planKey, err error) {
+		if d.malformed[k] == nil {
+			d.malformed[k] = err
 		}
 	}
-	for key, known := range d.learned.infos {
-		if known.is.err != nil {
-			malformed(planKey{guid: key.provider, id: key.id, version: key.version}, known)
-			malformed(planKey{guid: key.class, id: uint16(key.opcode), version: key.version}, known)
+	infos := slices.SortedFunc(maps.Values(d.learned.infos), func(a, b placed[eventInfo]) int { return comparePosition(a.pos, b.pos) })
+	for _, known := range infos {
+		info, ev := &known.is, known.is.event
+		if info.err != nil {
+			malformed(planKey{guid: info.provider, id: ev.ID, version: ev.Version}, info.err)
+			malformed(planKey{guid: info.class, id: uint16(ev.Opcode), version: ev.Version}, info.err)
 			continue
 		}
-		info := &known.is
 		if info.source == infoXML {
-			add(info.provider, info, info.event)
+			add(info.provider, info, ev)
 		}
 		if !info.class.IsZero() {
-			ev := info.event
 			ev.Class = info.class
 			add(info.class, info, ev)
 		}
 	}
 	for _, p := range d.embedded {
-		slices.SortFunc(p.Events, func(a, b schema.Event) int {
-			return cmp.Or(schema.Compare(a, b), cmp.Compare(a.ID, b.ID), cmp.Compare(a.TaskName, b.TaskName))
-		})
+		slices.SortStableFunc(p.Events, schema.Compare)
+		p.Events = slices.CompactFunc(p.Events, func(a, b schema.Event) bool { return schema.Compare(a, b) == 0 })
 	}
 }
 
@@ -277,7 +277,7 @@ func (d *Decoder) settle() {
 type planKey struct {
 	guid    etl.GUID // of the provider, class or message
 	kind    etl.Kind
-	id      uint16 // of a classic event the opcode; of a kernel event group and opcode
+	id      uint16 // of a classic event the opcode; of a kernel event group and opcode; of an unknown record the type
 	version uint8
 	text    bool   // the payload is a string
 	pid     uint32 // 0 unless processes sent different manifests
@@ -285,8 +285,11 @@ type planKey struct {
 
 func keyOf(r *etl.Record) planKey {
 	k := planKey{guid: r.Provider(), kind: r.Kind(), id: r.ID(), version: uint8(r.Version()), text: r.StringOnly()}
-	if k.classic() {
+	switch {
+	case k.classic():
 		k.id = uint16(r.Group())<<8 | uint16(r.Opcode())
+	case k.kind == etl.KindOther:
+		k.id = uint16(r.Type())
 	}
 	return k
 }
@@ -370,7 +373,7 @@ func (d *Decoder) newPlan(k planKey, r *etl.Record) *plan {
 	case etl.KindMessage:
 		return &plan{reason: fmt.Sprintf("no TMF for %v", k.guid)}
 	case etl.KindOther:
-		return &plan{reason: fmt.Sprintf("record of the unknown type %d", r.Type())}
+		return &plan{reason: fmt.Sprintf("record of the unknown type %d", k.id)}
 	}
 	if k.text {
 		return &plan{event: &stringEvent, source: BuiltIn, provider: d.providerName(k, r)}
@@ -393,8 +396,8 @@ func (d *Decoder) newPlan(k planKey, r *etl.Record) *plan {
 		if m != nil && m.bad != "" {
 			p.reason += "; " + m.bad
 		}
-		if bad, ok := d.malformed[planKey{guid: k.guid, id: k.id, version: k.version}]; ok {
-			p.reason += "; " + bad.is.err.Error()
+		if err := d.malformed[planKey{guid: k.guid, id: k.id, version: k.version}]; err != nil {
+			p.reason += "; " + err.Error()
 		}
 	}
 	return p

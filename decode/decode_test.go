@@ -159,13 +159,15 @@ func TestDecode(t *testing.T) {
 			+2 kernel DiskIo/10v2 raw=00
 			+3 message {11112222-3333-4444-5555-666677778888}/43 raw=aabb
 			+4 classic {11112222-3333-4444-5555-666677778888}/9v1 raw=cc
-			+5 record 0x0d raw=0102030405060708`,
+			+5 record 0x0d raw=0102030405060708
+			+6 record 0x0c raw=01`,
 			[]string{
 				`|MSNT_SystemTrace|kernel group 0x33/7|{}|no layout for kernel event (group 0x33, opcode 7, version 2) [0102]`,
 				`|MSNT_SystemTrace|DiskIo/10|{}|no layout for kernel event (group 0x01, opcode 10, version 2) [00]`,
 				`|||{}|no TMF for 11112222-3333-4444-5555-666677778888 [aabb]`,
 				`|||{}|no schema for class 11112222-3333-4444-5555-666677778888, opcode 9, version 1 [cc]`,
 				`|||{}|record of the unknown type 13 [0c000dc00102030405060708]`,
+				`|||{}|record of the unknown type 12 [08000cc001000000]`,
 			}},
 		{"classic events: IIS by task and opcode, embedded by class", `
 			provider P {aaaa2222-3333-4444-5555-666677778888}

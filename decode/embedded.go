@@ -25,8 +25,10 @@ const (
 // errMetadata is what the errors about embedded metadata wrap.
 var errMetadata = errors.New("malformed event metadata")
 
-// maxDepth bounds structs within structs.
-const maxDepth = 32
+const (
+	maxDepth = 32  // of structs within structs
+	maxName  = 256 // bytes of a field's name, which many fields may share
+)
 
 // An infoSource says where a TRACE_EVENT_INFO comes from (DECODING_SOURCE, tdh.h).
 type infoSource uint32
@@ -202,6 +204,9 @@ func (l *propertyList) field(f *schema.Field, first, i, depth int) error {
 	var err error
 	if f.Name, err = l.blob.str(binary.LittleEndian.Uint32(p[4:])); err != nil {
 		return err
+	}
+	if len(f.Name) > maxName {
+		return fmt.Errorf("%w: a name of %d bytes", errMetadata, len(f.Name))
 	}
 	// The index of an earlier property of this level.
 	reference := func(index uint16) (schema.Size, error) {

@@ -97,12 +97,13 @@ func TestEventInfo(t *testing.T) {
 			many := make([]property, 500)
 			b := infoBytes(len(many), many...)
 			at := uint32(len(b))
-			b = append(b, strings.Repeat("x\x00", 3000)...)
+			b = append(b, strings.Repeat("x\x00", 250)...)
 			for i := range many {
-				binary.LittleEndian.PutUint32(b[eventInfoSize+i*propertyInfoSize+4:], at+uint32(2*i))
+				binary.LittleEndian.PutUint32(b[eventInfoSize+i*propertyInfoSize+4:], at+uint32(2*(i%250)))
 			}
 			return b
 		}(), nil, "strings overlap"},
+		{"a name without measure", infoBytes(1, property{name: strings.Repeat("x", 300), in: u8}), nil, "a name of 300 bytes"},
 	} {
 		info := parseEventInfo(tt.data, noMap)
 		err := info.err

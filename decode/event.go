@@ -97,13 +97,18 @@ func (e *Event) value(i int) Value {
 }
 
 // AppendFields appends the fields as a JSON object, credentials in clear. A name that occurs again
-// gets a number: "Name#2".
+// gets a number: "Name#2". Of fields beyond all measure, megabytes of text, "..." stands for the rest.
 func (e *Event) AppendFields(dst []byte) []byte {
 	e.walk()
 	dst = append(dst, '{')
+	start := len(dst)
 	for i := range e.spans {
 		if i > 0 {
 			dst = append(dst, ',')
+		}
+		if len(dst)-start > maxText {
+			dst = append(dst, `"...":null`...)
+			break
 		}
 		dst = e.AppendKey(dst, i)
 		dst = e.value(i).AppendJSON(dst)

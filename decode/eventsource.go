@@ -288,8 +288,10 @@ func (c *manifestCompiler) provider(guid etl.GUID) (*schema.Provider, error) {
 	}
 	addNumbers(opcodes, c.Opcodes)
 	p := &schema.Provider{GUID: guid, Name: c.Name}
+	masks := make(map[string]uint64)
 	for _, k := range c.Keywords {
-		p.Keywords = append(p.Keywords, schema.Keyword{Name: k.Name, Mask: parseNumber(k.Mask)})
+		masks[k.Name] = parseNumber(k.Mask)
+		p.Keywords = append(p.Keywords, schema.Keyword{Name: k.Name, Mask: masks[k.Name]})
 	}
 	for _, x := range c.Events {
 		ev := schema.Event{
@@ -305,11 +307,7 @@ func (c *manifestCompiler) provider(guid etl.GUID) (*schema.Provider, error) {
 			Fields:     c.templates[x.Template],
 		}
 		for _, name := range strings.Fields(x.Keywords) {
-			for _, k := range p.Keywords {
-				if k.Name == name {
-					ev.Keywords |= k.Mask
-				}
-			}
+			ev.Keywords |= masks[name]
 		}
 		p.Events = append(p.Events, ev)
 	}
@@ -330,6 +328,7 @@ func (c *manifestCompiler) fields(items []xmlItem, depth int) ([]schema.Field, e
 		return nil, fmt.Errorf("%w: structs nest deeper than %d", errManifest, maxDepth)
 	}
 	fields := []schema.Field{}
+	places := make(map[string]int) // of the fields so far
 	for i := range items {
 		x := &items[i]
 		f := schema.Field{Name: x.Name}
@@ -342,7 +341,7 @@ func (c *manifestCompiler) fields(items []xmlItem, depth int) ([]schema.Field, e
 			}
 			f.Out = manifestOut[x.Out]
 			f.Map = c.maps[x.Map]
-			if f.Length, err = manifestSize(fields, x.Length); err != nil {
+			if f.Length, err = manifestSize(places, x.Length); err != nil {
 				return nil, err
 			}
 		case "struct":
@@ -353,8 +352,11 @@ func (c *manifestCompiler) fields(items []xmlItem, depth int) ([]schema.Field, e
 		default:
 			continue // UserData
 		}
-		if f.Count, err = manifestSize(fields, x.Count); err != nil {
+		if f.Count, err = manifestSize(places, x.Count); err != nil {
 			return nil, err
+		}
+		if _, ok := places[f.Name]; !ok {
+			places[f.Name] = len(fields)
 		}
 		fields = append(fields, f)
 	}
@@ -362,15 +364,15 @@ func (c *manifestCompiler) fields(items []xmlItem, depth int) ([]schema.Field, e
 }
 
 // manifestSize reads a length or count: a number, or the name of an earlier field.
-func manifestSize(earlier []schema.Field, s string) (schema.Size, error) {
+func manifestSize(earlier map[string]int, s string) (schema.Size, error) {
 	if s == "" {
 		return schema.Size{}, nil
 	}
 	if n, err := strconv.ParseUint(s, 0, 16); err == nil {
 		return schema.Size{Kind: schema.Fixed, N: uint16(n)}, nil
 	}
-	i := slices.IndexFunc(earlier, func(f schema.Field) bool { return f.Name == s })
-	if i < 0 || i > 0xFFFF {
+	i, ok := earlier[s]
+	if !ok || i > 0xFFFF {
 		return schema.Size{}, fmt.Errorf("%w: a size refers to %q, which is no earlier field", errManifest, s)
 	}
 	return schema.Size{Kind: schema.ByField, N: uint16(i)}, nil

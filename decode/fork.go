@@ -3,6 +3,7 @@ package decode
 import (
 	"slices"
 
+	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -23,6 +24,11 @@ func (d *Decoder) Fork() *Decoder {
 func (d *Decoder) ProviderName(r *etl.Record) string {
 	if traits, ok := r.Extension(etl.ExtProviderTraits); ok {
 		return traitsName(traits)
+	}
+	if r.Kind() == etl.KindClassic { // one provider has many classes
+		if name := schema.Name(r.Provider()); name != "" {
+			return name
+		}
 	}
 	return d.Decode(r).ProviderName()
 }

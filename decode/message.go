@@ -15,7 +15,11 @@ func (e *Event) Message() (text string, ok bool) {
 	return string(dst), ok
 }
 
-// AppendMessage appends what Message returns.
+// maxText bounds what one event becomes as text, in bytes. A description may name a long value over
+// and over; an honest one stays far below.
+const maxText = 4 << 20
+
+// AppendMessage appends what Message returns, of a text beyond all measure only the start.
 //
 //	%1 .. %99  a field at the top level, by its place; %1!fmt! with a format as of printf
 //	%n %r %t   line break, carriage return, tab
@@ -27,7 +31,7 @@ func (e *Event) AppendMessage(dst []byte) ([]byte, bool) {
 	}
 	e.walk()
 	text := e.Schema.Message
-	for {
+	for start := len(dst); len(dst)-start < maxText; {
 		i := strings.IndexByte(text, '%')
 		if i < 0 || i+1 == len(text) {
 			return append(dst, text...), true
@@ -54,6 +58,7 @@ func (e *Event) AppendMessage(dst []byte) ([]byte, bool) {
 		}
 		text = text[1:]
 	}
+	return append(dst, "..."...), true
 }
 
 // appendInsert appends the value that the number at the start of text asks for, and returns the text
@@ -118,7 +123,7 @@ func (v Value) appendFormatted(dst []byte, format string) []byte {
 		s = v.append(s, messageText)
 	}
 
-	const maxWidth = 1024
+	const maxWidth = 64
 	width, _ := strconv.Atoi(widthText)
 	pad := min(width, maxWidth) - utf8.RuneCount(s)
 	left, zero := strings.Contains(flags, "-"), strings.Contains(flags, "0") && isNumber

@@ -149,6 +149,10 @@ func (v Value) append(dst []byte, out output) []byte {
 			if len(dst) > first {
 				dst = append(dst, ',')
 			}
+			if len(dst)-first > maxText {
+				dst = append(dst, `"..."`...)
+				break
+			}
 			dst = e.append(dst, jsonText)
 		}
 		return append(dst, ']')

@@ -336,6 +336,45 @@ func TestFieldKeys(t *testing.T) {
 	}
 }
 
+// TestBombs: small records whose descriptions blow their values up.
+func TestBombs(t *testing.T) {
+	const n = 60000
+	name := strings.Repeat("n", 10000)
+	big := &schema.Map{Entries: []schema.MapEntry{{Value: 1, Text: name}}}
+	member := []schema.Field{{Name: name, In: schema.UInt8}}
+	many := schema.Size{Kind: schema.Fixed, N: n}
+	var fields []schema.Field
+	for range 1000 {
+		fields = append(fields, schema.Field{Name: name, In: schema.UInt8, Map: big})
+	}
+	for _, tt := range []struct {
+		name  string
+		event schema.Event
+	}{
+		{"long names in an array of structs", schema.Event{Fields: []schema.Field{{Name: "a", In: schema.Struct, Fields: member, Count: many}}}},
+		{"long names of values", schema.Event{Fields: []schema.Field{{Name: "a", In: schema.UInt8, Map: big, Count: many}}}},
+		{"many fields with both", schema.Event{Fields: fields}},
+		{"a long value over and over", schema.Event{Message: strings.Repeat("%1", 10000), Fields: []schema.Field{{Name: "a", In: schema.AnsiString, Length: many}}}},
+	} {
+		var r *etl.Record
+		for x := range compile(t, "+1 {11112222-3333-4444-5555-666677778888}/1v0 raw="+strings.Repeat("01", n)).Records() {
+			if x.Kind() == etl.KindEvent {
+				r = x.Clone()
+			}
+		}
+		ev := Event{Record: r}
+		ev.reset(&plan{event: &tt.event, source: Embedded})
+		got := ev.AppendFields(nil)
+		message, _ := ev.Message()
+		if !json.Valid(got) || len(got) > 2*maxText || len(message) > 2*maxText {
+			t.Errorf("%s: %d bytes of JSON, valid %v; a message of %d", tt.name, len(got), json.Valid(got), len(message))
+		}
+		if long := max(len(got), len(message)); long < maxText {
+			t.Errorf("%s: %d bytes are no bomb", tt.name, long)
+		}
+	}
+}
+
 // TestFloats: every float is valid JSON and says which it is.
 func TestFloats(t *testing.T) {
 	f := schema.Field{Name: "f", In: schema.Double}

@@ -31,7 +31,6 @@ func runEvents(env *environment, opts *options, args []string) error {
 		if err != nil {
 			return err
 		}
-		var row report.EventRow
 		for ev := range s.inc.Events() {
 			if filter.To != 0 && ev.Time() > filter.To {
 				break
@@ -46,8 +45,7 @@ func runEvents(env *environment, opts *options, args []string) error {
 			if !filter.MatchProcess(ev.PID(), process) {
 				continue
 			}
-			row.Event, row.Input, row.Process = ev.Event, ev.Input.Path, process
-			if err := out.Write(&row); err != nil {
+			if err := out.Write(report.EventRow{Event: ev.Event, Input: ev.Input.Path, Process: process}); err != nil {
 				return err
 			}
 		}

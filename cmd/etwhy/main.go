@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -62,24 +63,39 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exit.code
 }
 
-// shieldNumbers moves words like -2147012894 behind a "--", so that they are arguments and not flags.
-// The value of a flag before it (--tz -02:00) stays where it is.
+// shieldNumbers lets words like -2147012894 be arguments and not flags: if there are any, it puts the flags
+// first, then "--", then the arguments in their order. The value of a flag (--tz -02:00) stays with it.
 func shieldNumbers(root *cobra.Command, args []string) []string {
-	var words, numbers []string
-	for i, a := range args {
-		if a == "--" {
-			return append(append(append(words, "--"), numbers...), args[i+1:]...)
+	var flags, words []string
+	shield := false
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		switch {
+		case a == "--":
+			words = append(words, args[i+1:]...)
+			i = len(args)
+		case len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9':
+			shield = true
+			words = append(words, a)
+		case len(a) > 1 && a[0] == '-':
+			flags = append(flags, a)
+			if i+1 < len(args) && wantsValue(root, a) {
+				i++
+				flags = append(flags, args[i])
+			}
+		default:
+			words = append(words, a)
 		}
-		if len(a) > 1 && a[0] == '-' && a[1] >= '0' && a[1] <= '9' && (i == 0 || !wantsValue(root, args[i-1])) {
-			numbers = append(numbers, a)
-			continue
-		}
-		words = append(words, a)
 	}
-	if len(numbers) > 0 {
-		words = append(append(words, "--"), numbers...)
+	if !shield {
+		return args
 	}
-	return words
+	// The command's name has to come before the "--".
+	var command []string
+	if c, _, err := root.Find(words[:1]); err == nil && c != root {
+		command, words = words[:1], words[1:]
+	}
+	return slices.Concat(command, flags, []string{"--"}, words)
 }
 
 // wantsValue reports whether word is a flag of any command whose value is the next word.

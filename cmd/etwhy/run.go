@@ -49,6 +49,9 @@ func analyzed(env *environment, opts *options, args []string,
 	result := s.inc.Analyze(timeline.Options{})
 	s.done()
 	s.warnFilter(filter, result)
+	if opts.format == "table" && !s.inc.Readable() {
+		return exitError{exitInput, errors.New("nothing to analyze: no trace among these files")}
+	}
 	a := s.model()
 	a.Selection = filter.Select(result.Requests)
 	a.Traces = result.Inputs

@@ -372,7 +372,7 @@ func (inc *Incident) findDuplicates() {
 			continue
 		}
 		h := sha256.New()
-		if _, err := io.Copy(h, io.NewSectionReader(in.data, 0, in.data.size)); err != nil {
+		if _, err := io.Copy(h, io.NewSectionReader(inc.counted(in.data), 0, in.data.size)); err != nil {
 			in.Err = errors.Join(in.Err, err)
 			continue
 		}
@@ -517,6 +517,11 @@ func (inc *Incident) Failed() bool {
 	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool {
 		return in.named && in.Err != nil && (in.Kind == Other || in.Kind == ETL && in.Log == nil)
 	})
+}
+
+// Readable reports whether there is any input that can tell of requests.
+func (inc *Incident) Readable() bool {
+	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool { return in.Log != nil || in.Kind == Text })
 }
 
 // Span returns the time that the logs cover.
