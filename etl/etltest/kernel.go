@@ -92,7 +92,7 @@ var kernelEvents = []struct {
 		" SignatureLevel:UInt8 SignatureType:UInt8 Reserved0:UInt16 " + imageEnd},
 
 	{0x0B, []uint16{15}, 2, services},
-	{0x0B, []uint16{15}, 3, services},
+	{0x0B, []uint16{15}, 3, services + " LoadOrderGroup:UnicodeString SvchostGroup:UnicodeString"},
 }
 
 const (
