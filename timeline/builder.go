@@ -114,17 +114,23 @@ func (s *Session) Add(ev *decode.Event) {
 	if ev.Kind() != etl.KindEvent {
 		return
 	}
+	provider := ev.Provider()
+	s.health.add(provider, ev)
 	now := ev.Time()
+	if now <= 0 || now > lastMoment {
+		return // a damaged timestamp: it has no place in the story
+	}
 	if s.first.IsZero() {
 		s.first = now
 	}
 	s.last = max(s.last, now)
-	provider := ev.Provider()
-	s.health.add(provider, ev)
 	if r := routes[provider]; r != nil {
 		r(s, ev)
 	}
 }
+
+// lastMoment bounds believable times, so that sums and differences of them do not overflow.
+const lastMoment = 1 << 60 // in the year 5254
 
 // Close ends the input: what is still open becomes unfinished requests.
 func (s *Session) Close() {

@@ -180,7 +180,11 @@ func (x *exchange) next(fresh bool) {
 	} else {
 		x.req.Restarts++
 	}
-	x.settle(now, Failed)
+	if !x.leg.headers.IsZero() && x.leg.receive == 0 {
+		x.settle(now, OK)
+	} else {
+		x.settle(now, Failed)
+	}
 	conn, address := x.leg.conn, x.leg.url
 	if conn != nil && (fresh || x.leg.headers.IsZero()) {
 		conn.leave(x, now)
@@ -291,89 +295,52 @@ func (x *exchange) close() {
 // settle writes the phases and the attempt of the leg in progress into the request. The step that the
 // leg was in gets the outcome; the steps before it went well, or the leg would not have come so far.
 func (x *exchange) settle(end etl.Time, outcome Outcome) {
-	l := &x.leg
-	x.req.Attempts = append(x.req.Attempts, Attempt{URL: l.url, Status: l.status, Start: l.start, Error: l.failure()})
-
-	stage, detail := l.stage()
-	first := len(x.req.Phases)
-	add := func(name PhaseName, detail string, s step) {
-		if s.start.IsZero() {
-			return
+	l, r := &x.leg, x.req
+	r.Attempts = append(r.Attempts, Attempt{URL: l.url, Status: l.status, Start: l.start, Error: l.failure()})
+	first := len(r.Phases)
+	r.Phases = l.appendPhases(r.Phases)
+	blamed := -1
+	if stage, detail := l.stage(); outcome != OK && stage != "" {
+		for i := first; i < len(r.Phases); i++ {
+			// A connect's detail is the address.
+			if p := &r.Phases[i]; p.Name == stage && (p.Detail == detail || stage == PhaseConnect && detail == "") {
+				blamed = i
+			}
 		}
-		x.req.Phases = append(x.req.Phases, Phase{Name: name, Detail: detail, Start: s.start, End: s.end, Outcome: OK, Error: s.err})
-	}
-	add(PhaseProxy, "", l.proxy)
-	if len(l.tries) == 0 && l.resolve.start.IsZero() && (l.pool.end.IsZero() || l.pool.end-l.pool.start >= etl.Millisecond) {
-		add(PhaseConnect, "pool", l.pool)
-	}
-	add(PhaseResolve, "", l.resolve)
-	for i := range l.tries {
-		t := &l.tries[i]
-		add(PhaseConnect, t.address, t.step)
-		p := &x.req.Phases[len(x.req.Phases)-1]
+		if blamed < 0 { // it waited to begin
+			blamed = len(r.Phases)
+			r.Phases = append(r.Phases, Phase{Name: stage, Detail: detail, Start: max(l.progress, l.start)})
+		}
+		p := &r.Phases[blamed]
+		p.Outcome = outcome
 		switch {
-		case t.connected:
-		case t.err == 0 && !t.end.IsZero():
-			p.Outcome = Cancelled // another one was faster
-		default:
-			p.Outcome = Failed
-		}
-	}
-	add(PhaseTLS, "", l.tls)
-	send := l.send
-	if l.sent() && send.end.IsZero() {
-		send.end = send.start
-	}
-	add(PhaseSend, "", send)
-	if l.sent() {
-		receive := step{start: max(send.end, l.start), end: l.headers}
-		if stage == PhaseReceive && detail == "headers" {
-			receive.err = l.receive
-		}
-		add(PhaseReceive, "headers", receive)
-		if !l.headers.IsZero() && (!l.bodyEnd.IsZero() || l.receive != 0 || l.reading) {
-			add(PhaseReceive, "body", step{start: l.headers, end: l.bodyEnd, err: l.receive})
-		}
-	}
-
-	phases := x.req.Phases[first:]
-	for i := range phases {
-		p := &phases[i]
-		switch {
-		case outcome != OK && p.Name == stage && (p.Detail == detail || stage == PhaseConnect && detail == "") && i == lastOf(phases, stage):
-			p.Outcome = outcome
-			if p.End.IsZero() && outcome != Unfinished {
-				p.End = end
-			}
-			if outcome == Unfinished {
-				p.End = 0
-			}
-			if p.Error == 0 && outcome == Failed {
-				p.Error = x.rawError()
-			}
+		case outcome == Unfinished:
+			p.End = 0
 		case p.End.IsZero():
 			p.End = end
-			if i+1 < len(phases) {
-				p.End = max(p.Start, min(end, phases[i+1].Start))
-			}
 		}
+		if p.Error == 0 {
+			p.Error = x.rawError()
+		}
+	}
+	phases := r.Phases[first:]
+	for i := range phases {
+		p := &phases[i]
+		p.Start = max(r.Start, min(p.Start, end)) // time may go back in a damaged log
 		if p.Outcome != Failed || isCancel(p.Error) {
 			p.Error = 0
 		}
-		if !p.End.IsZero() {
-			p.End = max(p.Start, min(p.End, end))
+		if first+i == blamed && outcome == Unfinished {
+			continue
 		}
-	}
-}
-
-// lastOf returns the index of the last phase of that name.
-func lastOf(phases []Phase, name PhaseName) int {
-	for i := len(phases) - 1; i >= 0; i-- {
-		if phases[i].Name == name {
-			return i
+		if p.End.IsZero() { // its end was not seen; it was over when the next one began
+			p.End = end
+			if i+1 < len(phases) {
+				p.End = phases[i+1].Start
+			}
 		}
+		p.End = max(p.Start, min(p.End, end))
 	}
-	return -1
 }
 
 // rawError returns the code of the event where the request stopped: that of the step, else what WebIO
@@ -550,7 +517,8 @@ func (x *exchange) timer(f *facts, at etl.Time) {
 	if stopped {
 		f.seen |= factTimerCancel
 	}
-	if (stopped || x.rawError() == codeTimeout) && (source == TimerTrace || near(f.wait, limit)) {
+	ran := stopped || x.req.Outcome == Failed && x.rawError() == codeTimeout
+	if ran && (source == TimerTrace || near(f.wait, limit)) {
 		x.req.Timer = &Timer{Name: name, Limit: limit, Source: source}
 	}
 }

@@ -45,7 +45,7 @@ func (f Fit) Selected() bool { return f >= FitUnattributed }
 // Match says how r stands to the filter. Requests of a process that the filter names count as the
 // application's, except probes. What it names by id is never set aside.
 func (f *Filter) Match(r *Request) Fit {
-	owner := f.owner(r)
+	owner := f.owner(r.PID, r.Process)
 	everything := f.AllTraffic || len(f.IDs) > 0
 	switch {
 	case owner == ownedByOther || !f.fits(r):
@@ -84,58 +84,55 @@ const (
 	ownedByOther                    // no
 )
 
+// MatchProcess reports whether the filter keeps what a process did: it names none, it names this one,
+// or it is not known which one it was. pid may be 0 or [etl.NoID] and process "" where they are not known.
+func (f *Filter) MatchProcess(pid uint32, process string) bool {
+	if pid == etl.NoID {
+		pid = 0
+	}
+	return f.owner(pid, process) != ownedByOther
+}
+
 // owner checks process ids and process names: both must fit where both are given.
-func (f *Filter) owner(r *Request) ownership {
+func (f *Filter) owner(pid uint32, process string) ownership {
 	if len(f.PIDs) == 0 && len(f.Processes) == 0 {
 		return ownedByAny
 	}
 	found := ownedByNamed
 	if len(f.PIDs) > 0 {
 		switch {
-		case r.PID == 0:
+		case pid == 0:
 			found = ownedByUnknown
-		case !slices.Contains(f.PIDs, r.PID):
+		case !slices.Contains(f.PIDs, pid):
 			return ownedByOther
 		}
 	}
 	if len(f.Processes) > 0 {
 		best := ownedByOther
 		for _, p := range f.Processes {
-			best = min(best, r.ownedBy(p))
+			best = min(best, ownedBy(p, pid, process))
 		}
 		found = max(found, best)
 	}
 	return found
 }
 
-// ownedBy checks one name of a process.
-func (r *Request) ownedBy(pattern string) ownership {
-	name, pid := splitProcess(pattern)
+// ownedBy checks a process against one name.
+func ownedBy(pattern string, pid uint32, process string) ownership {
+	name, id := splitProcess(pattern)
 	switch {
-	case pid != 0 && r.PID != 0 && pid != r.PID:
+	case id != 0 && pid != 0 && id != pid:
 		return ownedByOther
-	case r.Process == "" && pid != 0 && pid == r.PID:
+	case process == "" && id != 0 && id == pid:
 		return ownedByNamed // the id says so, and no name contradicts
-	case r.Process == "":
+	case process == "":
 		return ownedByUnknown
-	case !containsFold(trimExe(r.Process), trimExe(name)):
+	case !containsFold(trimExe(process), trimExe(name)):
 		return ownedByOther
-	case pid != 0 && r.PID == 0:
+	case id != 0 && pid == 0:
 		return ownedByUnknown
 	}
 	return ownedByNamed
-}
-
-// MatchProcess reports whether the filter keeps an event that process pid logged. name is "" if it is not
-// known; such an event is kept where the filter asks for names only.
-func (f *Filter) MatchProcess(pid uint32, name string) bool {
-	switch {
-	case len(f.PIDs) == 0 && len(f.Processes) == 0:
-		return true
-	case len(f.PIDs) > 0 && !slices.Contains(f.PIDs, pid):
-		return false
-	}
-	return f.owner(&Request{PID: pid, Process: name}) != ownedByOther
 }
 
 // splitProcess takes apart what Network Monitor writes: w3wp.exe (1432). pid is 0 if there is none.
@@ -198,7 +195,7 @@ func (f *Filter) Select(all []*Request) Selection {
 		case FitUnattributed:
 			s.Unattributed++
 		case FitSelected:
-			if r.Traffic == Background && f.owner(r) == ownedByNamed {
+			if r.Traffic == Background && f.owner(r.PID, r.Process) == ownedByNamed {
 				r.Traffic = App
 			}
 		}

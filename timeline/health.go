@@ -461,7 +461,8 @@ func (d diagnosis) holds() string {
 }
 
 func (d diagnosis) noWinHTTP() []Finding {
-	if d.webIO+d.winHTTP+d.idle+d.res.HTTPSys+d.lines > 0 {
+	nothing := d.events == 0 && d.s.in.Header == (etl.Header{}) // no log was read at all
+	if nothing || d.webIO+d.winHTTP+d.idle+d.res.HTTPSys+d.lines > 0 {
 		return nil
 	}
 	f := Finding{

@@ -24,6 +24,7 @@ import (
 // Windows 7 show them; what follows 23, 53, 64, 65, 97 and 124 is told by their documentation only.
 type httpSys struct {
 	s        *Session
+	now      etl.Time                    // of the event in hand
 	requests *table[uint64, *inbound]    // by RequestId
 	objects  *table[uint64, *inbound]    // by RequestObj
 	ids      *table[uint64, *serverConn] // by ConnectionId
@@ -122,6 +123,7 @@ var httpEvents = map[uint16]func(*httpSys, *decode.Event){
 
 func (h *httpSys) add(ev *decode.Event) {
 	if f := httpEvents[ev.ID()]; f != nil {
+		h.now = max(h.now, ev.Time()) // a damaged log may go back in time
 		f(h, ev)
 	}
 }
@@ -161,7 +163,7 @@ func (h *httpSys) request(ev *decode.Event) *inbound {
 			h.join(x, c)
 		}
 	}
-	x.touch(ev.Time())
+	x.touch(h.now)
 	return x
 }
 
@@ -177,7 +179,7 @@ func (h *httpSys) known(ev *decode.Event) *inbound {
 		}
 	}
 	if x != nil {
-		x.touch(ev.Time())
+		x.touch(h.now)
 	}
 	return x
 }
@@ -187,7 +189,7 @@ func (h *httpSys) open(id uint64, ev *decode.Event) *inbound {
 	if old := h.requests.get(id); old != nil {
 		h.leave(old)
 	}
-	x := newInbound(ev)
+	x := h.newInbound()
 	if activityID(ev) == id {
 		x.r.Activity = ev.Activity()
 	}
@@ -195,8 +197,8 @@ func (h *httpSys) open(id uint64, ev *decode.Event) *inbound {
 	return x
 }
 
-func newInbound(ev *decode.Event) *inbound {
-	return &inbound{r: &Request{Side: Server, Start: ev.Time()}, seen: ev.Time()}
+func (h *httpSys) newInbound() *inbound {
+	return &inbound{r: &Request{Side: Server, Start: h.now}, seen: h.now}
 }
 
 // join puts x on a connection.
@@ -249,6 +251,14 @@ func (h *httpSys) text(ev *decode.Event, name string) string {
 	return h.s.intern(h.scratch)
 }
 
+// because joins what happened and why, if that is known.
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
+
 // What happens to a request.
 
 // phaseOrder is the way of a request on the server side.
@@ -287,11 +297,11 @@ func (x *inbound) enter(name PhaseName, now etl.Time) {
 }
 
 // step keeps an event as possible evidence.
-func (x *inbound) step(ev *decode.Event, code Code, text string) {
+func (h *httpSys) step(x *inbound, ev *decode.Event, code Code, text string) {
 	if len(x.steps) >= maxSteps {
 		x.steps = slices.Delete(x.steps, maxSteps/2, maxSteps/2+1)
 	}
-	x.steps = append(x.steps, Mark{Time: ev.Time(), Position: ev.Position(), Provider: "HttpService", ID: ev.ID(), Error: code, Text: text})
+	x.steps = append(x.steps, Mark{Time: h.now, Position: ev.Position(), Provider: "HttpService", ID: ev.ID(), Error: code, Text: text})
 }
 
 // own takes the process of an event as the owner of the request. The kernel's own processes never are.
@@ -337,6 +347,7 @@ func (h *httpSys) end(x *inbound, at etl.Time, outcome Outcome, code Code) {
 	}
 	if outcome == OK && r.Status >= 500 {
 		r.Outcome = Failed // answered, in good order, that it failed: no phase of the exchange did
+		x.saw |= factHeaders
 	}
 	x.mark()
 	if c := x.conn; c != nil {
@@ -424,8 +435,8 @@ func (h *httpSys) received(ev *decode.Event) {
 		x.r.Activity = a
 	}
 	x.r.Client = h.text(ev, "RemoteAddr")
-	x.enter(PhaseReceive, ev.Time())
-	x.step(ev, 0, "the request arrived")
+	x.enter(PhaseReceive, h.now)
+	h.step(x, ev, 0, "the request arrived")
 	c := h.connection(ev.Get("ConnectionId").Uint())
 	if c == nil {
 		return
@@ -460,7 +471,7 @@ func (h *httpSys) parsed(ev *decode.Event) {
 		x.r.Method = verbs[n]
 	}
 	x.url(ev)
-	x.enter(PhaseQueue, ev.Time())
+	x.enter(PhaseQueue, h.now)
 }
 
 // nameObject remembers the address of the request's object.
@@ -490,11 +501,11 @@ func (h *httpSys) delivered(ev *decode.Event) {
 		x.r.AppPool = x.r.Queue // IIS names the queue after the pool
 	}
 	if status := Code(ev.Get("Status").Uint()); status != 0 {
-		x.step(ev, status, "handing the request to the application failed")
+		h.step(x, ev, status, "handing the request to the application failed")
 		return
 	}
-	x.step(ev, 0, "the request was handed to the application")
-	x.enter(PhaseProcess, ev.Time())
+	h.step(x, ev, 0, "the request was handed to the application")
+	x.enter(PhaseProcess, h.now)
 }
 
 func (h *httpSys) answered(ev *decode.Event) {
@@ -510,8 +521,8 @@ func (h *httpSys) answered(ev *decode.Event) {
 	if x.r.Method == "" {
 		x.r.Method = h.text(ev, "Verb")
 	}
-	x.enter(PhaseSend, ev.Time())
-	x.step(ev, 0, "the application passed an answer")
+	x.enter(PhaseSend, h.now)
+	h.step(x, ev, 0, "the application passed an answer")
 }
 
 func (h *httpSys) lastPart(ev *decode.Event) {
@@ -523,7 +534,7 @@ func (h *httpSys) lastPart(ev *decode.Event) {
 	x.last = true
 	// Windows 7 writes this event before that of the part itself.
 	if x.sent {
-		h.done(x, ev.Time())
+		h.done(x, h.now)
 	}
 }
 
@@ -534,17 +545,17 @@ func (h *httpSys) sending(ev *decode.Event) {
 	}
 	x.own(ev.PID(), byAnswering)
 	x.status(ev.Get("HttpStatus"))
-	x.enter(PhaseSend, ev.Time())
+	x.enter(PhaseSend, h.now)
 	x.sent = true
 	if x.last {
-		h.done(x, ev.Time())
+		h.done(x, h.now)
 	}
 }
 
 func (h *httpSys) sent(ev *decode.Event) {
 	h.sending(ev)
 	if x := h.known(ev); x != nil {
-		h.done(x, ev.Time())
+		h.done(x, h.now)
 	}
 }
 
@@ -554,15 +565,11 @@ func (h *httpSys) sendFailed(ev *decode.Event) {
 		return
 	}
 	x.status(ev.Get("HttpStatus"))
-	x.enter(PhaseSend, ev.Time())
+	x.enter(PhaseSend, h.now)
 	code := Code(ev.Get("Status").Uint())
-	text := "sending the answer failed"
-	if reason := h.text(ev, "Reason"); reason != "" {
-		text += ": " + reason
-	}
-	x.step(ev, code, text)
+	h.step(x, ev, code, because("sending the answer failed", h.text(ev, "Reason")))
 	x.saw |= factSendError
-	h.fail(x, ev.Time(), code)
+	h.fail(x, h.now, code)
 	if x.r.Outcome == Failed && x.r.Error == 0 && code != 0 {
 		x.r.Error = code // event 14 came first, 15 tells the code
 		if p := x.phase(); p != nil {
@@ -579,11 +586,11 @@ func (h *httpSys) cached(ev *decode.Event) {
 	if ev.ID() == 17 && x.r.Status == 0 {
 		x.r.Status = 304
 	}
-	x.enter(PhaseSend, ev.Time())
+	x.enter(PhaseSend, h.now)
 	if p := x.phase(); p != nil && !x.emitted {
 		p.Detail = "cache"
 	}
-	h.done(x, ev.Time())
+	h.done(x, h.now)
 }
 
 func (h *httpSys) connected(ev *decode.Event) {
@@ -592,7 +599,7 @@ func (h *httpSys) connected(ev *decode.Event) {
 		return
 	}
 	h.conns.put(object, &serverConn{
-		object: object, opened: ev.Time(),
+		object: object, opened: h.now,
 		local: h.text(ev, "LocalAddr"), remote: h.text(ev, "RemoteAddr"),
 	})
 }
@@ -630,9 +637,9 @@ func (h *httpSys) clientLeft(ev *decode.Event) {
 	}
 	for x := range c.live {
 		// It may have closed its own direction only, and still be given an answer.
-		x.leave(ev.Time())
-		x.touch(ev.Time())
-		x.step(ev, 0, text)
+		x.leave(h.now)
+		x.touch(h.now)
+		h.step(x, ev, 0, text)
 	}
 }
 
@@ -657,15 +664,15 @@ func (h *httpSys) cleanedUp(ev *decode.Event) {
 	waiting := false
 	for x := range c.live {
 		waiting = true
-		x.touch(ev.Time())
+		x.touch(h.now)
 		if x.answered() && (x.last || x.sent && x.left != 0) {
-			h.done(x, ev.Time()) // no error of sending it was told
+			h.done(x, h.now) // no error of sending it was told
 			continue
 		}
 		if x.left == 0 {
-			x.step(ev, 0, "the connection ended on this side before the answer was complete")
+			h.step(x, ev, 0, "the connection ended on this side before the answer was complete")
 		}
-		h.fail(x, ev.Time(), 0)
+		h.fail(x, h.now, 0)
 	}
 	if !waiting {
 		// The event that names the timer comes after this one: keep the id while it may be about a request.
@@ -705,15 +712,15 @@ func (h *httpSys) timedOut(ev *decode.Event) {
 		if x.emitted && x.r.Outcome == OK {
 			continue // it was answered: an idle connection ended
 		}
-		x.touch(ev.Time())
-		x.step(ev, 0, "a timer of HTTP.sys ran out: "+name)
+		x.touch(h.now)
+		h.step(x, ev, 0, because("a timer of HTTP.sys ran out", name))
 		x.word = name
-		h.fail(x, ev.Time(), 0)
+		h.fail(x, h.now, 0)
 		if x.r.Outcome != Failed {
 			continue
 		}
 		// If the clean-up came first, the timer was its cause.
-		x.r.End = max(x.r.End, ev.Time())
+		x.r.End = max(x.r.End, h.now)
 		t := httpTimers[name]
 		x.r.Timer = &Timer{Name: name, Limit: t.limit, Source: "default"}
 		x.stopIn(t.phase)
@@ -729,8 +736,8 @@ func (h *httpSys) malformed(ev *decode.Event) {
 	code := Code(ev.Get("Status").Uint())
 	x.word = h.text(ev, "Reason")
 	x.saw |= factParser
-	x.step(ev, code, "HTTP.sys could not parse the request: "+x.word)
-	h.fail(x, ev.Time(), code)
+	h.step(x, ev, code, because("HTTP.sys could not parse the request", x.word))
+	h.fail(x, h.now, code)
 }
 
 // A reason is the word by which HTTP.sys says why it ends a request, as in the HTTPERR log.
@@ -757,7 +764,7 @@ func (h *httpSys) rejected(ev *decode.Event) {
 		return
 	}
 	word := h.text(ev, "Reason")
-	h.refuse(x, ev, word, "HTTP.sys refused the request: "+word)
+	h.refuse(x, ev, word, because("HTTP.sys refused the request", word))
 }
 
 // refuse ends a request that HTTP.sys answers itself.
@@ -766,13 +773,13 @@ func (h *httpSys) refuse(x *inbound, ev *decode.Event, word, text string) {
 		x.r.Queue = queue
 		text += " (queue " + queue + ")"
 	}
-	x.step(ev, 0, text)
+	h.step(x, ev, 0, text)
 	x.word = word
 	x.r.MadeBy = &MadeBy{Tier: "HTTP.sys", Module: word}
 	if x.r.Status == 0 {
 		x.r.Status = reasons[word].status
 	}
-	h.fail(x, ev.Time(), 0)
+	h.fail(x, h.now, 0)
 }
 
 func (h *httpSys) cancelled(ev *decode.Event) {
@@ -784,12 +791,12 @@ func (h *httpSys) cancelled(ev *decode.Event) {
 	if queue := h.text(ev, "RequestQueueName"); queue != "" {
 		x.r.Queue = queue
 	}
-	x.step(ev, 0, "HTTP.sys took the request back: "+word)
+	h.step(x, ev, 0, because("HTTP.sys took the request back", word))
 	x.word = word
 	if reasons[word].client {
-		x.leave(ev.Time())
+		x.leave(h.now)
 	}
-	h.fail(x, ev.Time(), 0)
+	h.fail(x, h.now, 0)
 }
 
 func (h *httpSys) overflow(ev *decode.Event) {
@@ -801,14 +808,14 @@ func (h *httpSys) overflow(ev *decode.Event) {
 // handshakeFailed counts for the trace's health: no request came of it.
 func (h *httpSys) handshakeFailed(ev *decode.Event) {
 	h.s.health.handshakeFailed(h.text(ev, "LocalAddress"), h.text(ev, "SniHostname"), Code(ev.Get("Status").Uint()),
-		ev.Get("ClientDisconnect").Uint() != 0, ev.Time())
+		ev.Get("ClientDisconnect").Uint() != 0, h.now)
 }
 
 // errorSent is the answer that HTTP.sys makes itself, with all that it knows (since Windows 10 1903).
 func (h *httpSys) errorSent(ev *decode.Event) {
 	x := h.known(ev)
 	if x == nil {
-		x = newInbound(ev)
+		x = h.newInbound()
 		x.r.Partial = PartialStart
 	}
 	r := x.r
@@ -828,8 +835,8 @@ func (h *httpSys) errorSent(ev *decode.Event) {
 	if r.MadeBy == nil {
 		r.MadeBy = &MadeBy{Tier: "HTTP.sys", Module: x.word}
 	}
-	x.step(ev, Code(ev.Get("SendStatus").Uint()), strings.TrimSuffix("HTTP.sys answered with an error of its own: "+cause, ": "))
-	h.fail(x, ev.Time(), 0)
+	h.step(x, ev, Code(ev.Get("SendStatus").Uint()), because("HTTP.sys answered with an error of its own", cause))
+	h.fail(x, h.now, 0)
 }
 
 // http2 notes that a connection carries several requests at once.
@@ -938,7 +945,7 @@ var serverRules = []serverRule{
 		findOut: []string{"the log of {client} for {from} to {to} UTC; if it is a proxy, its time-out"},
 	}},
 	{nil, rule{
-		id: "HTTP-5xx", phases: []PhaseName{""},
+		id: "HTTP-5xx", phases: []PhaseName{""}, all: factHeaders,
 		title:   "the application answered {status}",
 		open:    "why: its own log knows",
 		near:    []neighbour{{"Q4", 0, 0, "refused by HTTP.sys: a worker took the request and answered it"}},
@@ -965,7 +972,7 @@ var serverRules = []serverRule{
 
 // whereAtServer says what was being done in a phase of the server side.
 var whereAtServer = map[PhaseName]string{
-	"":           "after it was answered",
+	"":           "at a point that was not traced",
 	PhaseReceive: "while it was coming in",
 	PhaseQueue:   "while it waited for a worker",
 	PhaseProcess: "while the application had it",
@@ -980,7 +987,7 @@ func judgeServer(r *Request, f *facts) *Verdict {
 			continue
 		}
 		v := u.verdict(r, f)
-		fill := strings.NewReplacer("{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", f.call,
+		fill := strings.NewReplacer("{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 			"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase]).Replace
 		v.Title, v.Open = fill(v.Title), fill(v.Open)
 		for _, list := range [][]string{v.DoNow, v.FindOut} {

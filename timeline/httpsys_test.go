@@ -1,6 +1,7 @@
 package timeline_test
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -103,5 +104,31 @@ func TestServerBound(t *testing.T) {
 	bounded := analyzeWith(t, data, timeline.Options{MaxOpen: 2})
 	if len(bounded.Requests) < len(whole.Requests) || bounded.Inputs[0].Abandoned > len(whole.Requests) {
 		t.Errorf("with room for two: %d requests, %d given up, of %d", len(bounded.Requests), bounded.Inputs[0].Abandoned, len(whole.Requests))
+	}
+}
+
+// Events in any order must give requests that make sense, whatever they say. analyzeTrace checks that.
+func TestServerDisorder(t *testing.T) {
+	for _, s := range scenarios(t) {
+		if !strings.HasPrefix(s.name, "httpsys-") {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(3, 4))
+			for range 40 {
+				trace := s.parse(t)
+				r.Shuffle(len(trace.Events), func(i, j int) {
+					a, b := &trace.Events[i], &trace.Events[j]
+					a.At, b.At = b.At, a.At
+				})
+				res := analyzeTrace(t, trace)
+				for _, req := range res.Requests {
+					if req.PID == 4 || req.Side != timeline.Server {
+						t.Errorf("got %s", describe(req))
+					}
+				}
+			}
+		})
 	}
 }

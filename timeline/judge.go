@@ -164,7 +164,10 @@ func (r *Request) evidence() []Mark {
 // String says what the event shows, with the provider, its id and the name of its error:
 // "WebIO 202 connect failed: 10060 WSAETIMEDOUT".
 func (m Mark) String() string {
-	s := m.Provider + " " + strconv.Itoa(int(m.ID)) + " " + m.Text
+	s := m.Provider + " " + m.Text
+	if m.ID != 0 { // a pasted line has none
+		s = m.Provider + " " + strconv.Itoa(int(m.ID)) + " " + m.Text
+	}
 	if m.Error != 0 {
 		s += ": " + codeText(m.Error)
 	}
@@ -227,7 +230,7 @@ func words(r *Request, f *facts) *strings.Replacer {
 		"{bytes}", strconv.FormatUint(f.bytes, 10)+" bytes", "{status}", strconv.Itoa(r.Status),
 		"{doing}", doing[r.Phase], "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
-		"{from}", clockTime(r.Start-60*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
+		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
 	)
 }
 
@@ -320,7 +323,7 @@ func (w *fared) context(r *Request, f *facts) []string {
 	if f.call != "" && r.Phase == PhaseConnect && f.seen&factSending == 0 && strings.Contains(f.call, "Receive") {
 		out = append(out, "The error shows up at "+f.call+", but nothing was ever sent.")
 	}
-	if f.resent > 0 {
+	if f.resent > 0 && f.tries == 1 && f.seen&(factRefused|factConnected) == 0 {
 		out = append(out, strconv.Itoa(f.resent+1)+" connection attempts were sent, none was answered.")
 	}
 	if f.tries > 1 {

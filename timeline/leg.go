@@ -262,6 +262,49 @@ func (l *leg) idle() bool {
 	return l.send.start.IsZero() && l.tls.start.IsZero() && l.resolve.start.IsZero() && len(l.tries) == 0
 }
 
+// appendPhases appends the leg's steps as phases that went well, but for tries that did not connect.
+func (l *leg) appendPhases(phases []Phase) []Phase {
+	add := func(name PhaseName, detail string, s step, outcome Outcome) {
+		if !s.start.IsZero() {
+			phases = append(phases, Phase{Name: name, Detail: detail, Start: s.start, End: s.end, Outcome: outcome, Error: s.err})
+		}
+	}
+	add(PhaseProxy, "", l.proxy, OK)
+	if len(l.tries) == 0 && l.resolve.start.IsZero() && (l.pool.end.IsZero() || l.pool.end-l.pool.start >= etl.Millisecond) {
+		add(PhaseConnect, "pool", l.pool, OK)
+	}
+	add(PhaseResolve, "", l.resolve, OK)
+	for i := range l.tries {
+		t := &l.tries[i]
+		outcome := Failed
+		switch {
+		case t.connected:
+			outcome = OK
+		case t.err == 0 && !t.end.IsZero():
+			outcome = Cancelled // another one was faster
+		}
+		add(PhaseConnect, t.address, t.step, outcome)
+	}
+	add(PhaseTLS, "", l.tls, OK)
+	send := l.send
+	if l.sent() && send.end.IsZero() {
+		send.end = send.start
+	}
+	add(PhaseSend, "", send, OK)
+	if !l.sent() {
+		return phases
+	}
+	wait := step{start: max(send.end, l.start), end: l.headers}
+	if l.headers.IsZero() {
+		wait.err = l.receive
+	}
+	add(PhaseReceive, "headers", wait, OK)
+	if !l.headers.IsZero() && (!l.bodyEnd.IsZero() || l.receive != 0 || l.reading) {
+		add(PhaseReceive, "body", step{l.headers, l.bodyEnd, l.receive}, OK)
+	}
+	return phases
+}
+
 // wait returns how long nothing had moved at a moment.
 func (l *leg) wait(at etl.Time) time.Duration {
 	if l.progress.IsZero() || at < l.progress {

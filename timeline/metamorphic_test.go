@@ -83,6 +83,7 @@ func TestDropAnyEvent(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			trace := s.parse(t)
+			trace.Log.BufferSize = 8192 // less to write
 			original := analyzeTrace(t, trace)
 			events := trace.Events
 			for i, ev := range events {
@@ -171,7 +172,10 @@ func TestChangesThatChangeNothing(t *testing.T) {
 				if added != 3 {
 					t.Errorf("%d of 3 added requests of %s process", added, what)
 				}
-				sameVerdicts(t, "more traffic of "+what+" process", original, res)
+				noSurer(t, "more traffic of "+what+" process", original, res)
+				if len(res.Requests) != len(original.Requests) {
+					t.Errorf("more traffic of %s process: %d requests, want %d", what, len(res.Requests), len(original.Requests))
+				}
 			}
 		})
 	}

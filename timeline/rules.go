@@ -89,7 +89,7 @@ var rules = []rule{
 			wasConnected, wasReused,
 		},
 		doNow:   []string{"look at {server}, not at this machine: the answer was made there"},
-		findOut: []string{"from {server} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
+		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
 	},
 
 	// WinHTTP's text lines tell less than its events: no connect, no send.
@@ -352,7 +352,7 @@ var rules = []rule{
 			{"T1", 0, factSent, "slow page: it had not got the whole request yet"},
 		},
 		doNow:   []string{"try a small upload to the same page: if that works, look for a firewall or a tunnel with a smaller packet size (MTU)"},
-		findOut: []string{"from {server} get the IIS log and HTTPERR for {from} to {to} UTC (Timer_EntityBody there would name the cause)"},
+		findOut: []string{"from {address} get the IIS log and HTTPERR for {from} to {to} UTC (Timer_EntityBody there would name the cause)"},
 	},
 	{
 		id: "T6", phases: transferring, codes: deadCodes, any: established, none: factPeerClosed | factPeerReset | factHeaders,
@@ -448,7 +448,7 @@ var rules = []rule{
 			{"R1", factHeaders, 0, "closed without an answer: the header of the answer was there ({status})"},
 		},
 		doNow:   []string{"look for an error of this page in the log of {server}: the user saw status {status} and a cut page"},
-		findOut: []string{"from {server} get the IIS log, Application event log and Failed Request Tracing for {from} to {to} UTC"},
+		findOut: []string{"from {address} get the IIS log, Application event log and Failed Request Tracing for {from} to {to} UTC"},
 	},
 	{
 		id: "X1", phases: []PhaseName{PhaseReceive}, detail: "headers", codes: []Code{12152, 13}, all: factBytes, any: factPeerClosed | factPeerReset, none: factParser, unsure: lost,
@@ -459,7 +459,7 @@ var rules = []rule{
 			{"T1", 0, 0, "slow page: no timer ran out"},
 		},
 		doNow:   []string{"look for an error of this page in the log of {server}"},
-		findOut: []string{"from {server} get the IIS log, Application event log and Failed Request Tracing for {from} to {to} UTC"},
+		findOut: []string{"from {address} get the IIS log, Application event log and Failed Request Tracing for {from} to {to} UTC"},
 	},
 	{
 		id: "X3", phases: []PhaseName{PhaseReceive}, codes: []Code{12152, 12183, 13}, any: factBytes | factParser | factHeaders,
@@ -496,7 +496,7 @@ var rules = []rule{
 			{"R8", 0, factCancelled | factClosedEarly, "cancelled by the caller: the end came from the other side"},
 		},
 		doNow:   []string{"send the request again; if it is the first one after a pause that fails, let the proxy keep connections idle for a shorter time than the server"},
-		findOut: []string{"from {server} get HTTPERR (Connection_Dropped, Connection_Abandoned), System and Application event logs for {from} to {to} UTC", "record packets on this machine: who sends the first FIN or RST"},
+		findOut: []string{"from {address} get HTTPERR (Connection_Dropped, Connection_Abandoned), System and Application event logs for {from} to {to} UTC", "record packets on this machine: who sends the first FIN or RST"},
 	},
 	{
 		id: "R1", phases: []PhaseName{PhaseReceive}, all: factStreamReset, none: factHeaders,
@@ -508,7 +508,7 @@ var rules = []rule{
 			wasConnected, wasReused, tlsWasDone,
 		},
 		doNow:   []string{"send the request again"},
-		findOut: []string{"from {server} get HTTPERR, System and Application event logs for {from} to {to} UTC"},
+		findOut: []string{"from {address} get HTTPERR, System and Application event logs for {from} to {to} UTC"},
 	},
 	{
 		id: "R1", phases: transferring, codes: brokenCodes, any: established, none: factBytes | factHeaders,
@@ -535,18 +535,24 @@ var rules = []rule{
 		doNow:   []string{"look one step earlier: at the request that {process} was serving at {at} UTC"},
 		findOut: []string{"this machine's IIS log and HTTPERR for {from} to {to} UTC: who left first"},
 	},
-	{
-		id: "NE", as: Cancelled,
-		unsure: always,
-		title:  "the request ended without an answer, {doing}",
-		doNow:  []string{"nothing to do about this one before more is known"},
-	},
 
+	// There is no row for these.
+	{
+		id: "NE", phases: connecting, detail: "pool", unsure: always,
+		title: "no connection became free for the request within {wait}",
+		open:  "what keeps the connections busy: slow requests, or a limit on connections per server",
+		near: []neighbour{
+			{"T4", 0, factTried, "server offline: no connection was tried"},
+			{"N1", 0, factResolve, "name lookup: it was not reached"},
+		},
+		doNow:   []string{"look for the slow requests of {process} at {at} UTC; raise the limit on connections per server if there is one"},
+		findOut: []string{"which other requests to {host} were open at {at} UTC"},
+	},
 	{
 		id:      "NE",
 		unsure:  always,
 		title:   "{what}, and the trace does not tell why",
 		open:    "the cause: the events that would tell it are not in this trace",
-		findOut: []string{"record again with WinHttp and WebIO at level 5 and TCPIP at level 4, and get the log of {server} for {from} to {to} UTC"},
+		findOut: []string{"record again with WinHttp and WebIO at level 5 and TCPIP at level 4, and get the log of {address} for {from} to {to} UTC"},
 	},
 }

@@ -2,6 +2,7 @@ package timeline_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -103,6 +104,7 @@ func analyze(t testing.TB, data []byte) *timeline.Result {
 	in.Close()
 	res := b.Finish()
 	validate(t, res)
+	validateTexts(t, res)
 	return res
 }
 
@@ -198,7 +200,11 @@ func outline(res *timeline.Result) string {
 func TestScenarios(t *testing.T) {
 	for _, s := range scenarios(t) {
 		t.Run(s.name, func(t *testing.T) {
-			got := outline(analyzeTrace(t, s.parse(t)))
+			res := analyzeTrace(t, s.parse(t))
+			if all, err := json.Marshal(res.Requests); err != nil || bytes.Contains(all, []byte("c2VjcmV0")) || bytes.Contains(all, []byte("secret")) {
+				t.Errorf("a header that may hold secrets was kept, or %v", err)
+			}
+			got := outline(res)
 			switch {
 			case got == s.expect:
 			case *update:

@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,7 +126,7 @@ func (t *textForm) typed(ev *decode.Event, l *winhttplog.Line) bool {
 	if isWinHTTP(code) && x.winhttp == 0 {
 		c.now = ev.Time()
 		x.winhttp = code
-		x.note(ev, &textPhrase, code, t.s.intern([]byte(l.Text)), 0)
+		x.note(ev, &textPhrase, code, t.keep(l.Text), 0)
 	}
 	return true
 }
@@ -176,7 +177,7 @@ func (t *textForm) begin(l *textLine, key textKey) *textRequest {
 		t.finish(old)
 	}
 	x := &textRequest{
-		r:   &Request{Side: Client, PID: l.PID, Process: l.Process, Start: l.at, facts: &facts{seen: factText}},
+		r:   &Request{Side: Client, PID: l.PID, Process: t.keep(l.Process), Start: l.at, facts: &facts{seen: factText}},
 		key: key, undated: l.undated,
 	}
 	if x.r.Process != "" && !isWorker(x.r.Process) {
@@ -187,6 +188,9 @@ func (t *textForm) begin(l *textLine, key textKey) *textRequest {
 	return x
 }
 
+// keep returns a copy of a part of a line, which may be very long.
+func (t *textForm) keep(s string) string { return t.s.intern([]byte(s)) }
+
 // note keeps a line as evidence.
 func (t *textForm) note(x *textRequest, l *textLine, code Code) {
 	x.lastLine = max(x.lastLine, l.at)
@@ -194,6 +198,9 @@ func (t *textForm) note(x *textRequest, l *textLine, code Code) {
 		x.r.Marks = slices.Delete(x.r.Marks, maxNotes/3, maxNotes/3+1)
 	}
 	text := l.Text
+	if l.Kind == winhttplog.Call {
+		text = fmt.Sprintf("%s(%#x, ...)", l.API, l.Handle) // the arguments may be headers, with secrets
+	}
 	if l.event == 0 {
 		text = "line " + strconv.Itoa(l.Number) + ": " + text
 	}
@@ -217,7 +224,7 @@ func (t *textForm) called(l *textLine, key textKey) {
 	switch l.API {
 	case callConnect:
 		if a := arguments(l.Args); len(a) >= 3 {
-			target := textTarget{scheme: "http", host: unquoted(a[1])}
+			target := textTarget{scheme: "http", host: t.keep(unquoted(a[1]))}
 			switch port := a[2]; port {
 			case "443":
 				target.scheme = "https"
@@ -230,7 +237,7 @@ func (t *textForm) called(l *textLine, key textKey) {
 	case callOpenRequest:
 		if a := arguments(l.Args); len(a) >= 3 {
 			target := t.targets.get(handle)
-			target.method, target.path = unquoted(a[1]), unquoted(a[2])
+			target.method, target.path = t.keep(unquoted(a[1])), t.keep(unquoted(a[2]))
 			t.openings.put(key, target)
 		}
 	case callSend:
@@ -245,9 +252,12 @@ func (t *textForm) called(l *textLine, key textKey) {
 			t.handle(x, handle)
 			return
 		}
-		if x.key != key {
+		if x.key != key { // another thread takes the request on
+			if old := t.current.get(key); old != nil {
+				t.finish(old)
+			}
 			t.current.delete(x.key)
-			x.key = key // another thread takes the request on
+			x.key = key
 			t.current.put(key, x)
 		}
 		t.note(x, l, 0)
@@ -363,7 +373,7 @@ func (t *textForm) wire(l *textLine, key textKey) {
 	}
 	x.lastLine = max(x.lastLine, l.at)
 	if host, ok := strings.CutPrefix(l.Text, "Host: "); ok && l.Kind == winhttplog.Sent {
-		x.target.host = host
+		x.target.host = t.keep(host)
 		return
 	}
 	if l.Kind == winhttplog.Received {
@@ -373,7 +383,7 @@ func (t *textForm) wire(l *textLine, key textKey) {
 		return
 	}
 	if f := strings.Fields(l.Text); len(f) == 3 && strings.HasPrefix(f[2], "HTTP/") {
-		x.target.method, x.target.path = f[0], f[1]
+		x.target.method, x.target.path = t.keep(f[0]), t.keep(f[1])
 	}
 }
 
@@ -414,6 +424,7 @@ func (t *textForm) finish(x *textRequest) {
 		r.Outcome = OK
 		if r.Status >= 500 {
 			r.Outcome = Failed
+			r.facts.seen |= factHeaders
 		}
 	case x.sent && x.key.tag != "":
 		r.End = 0
@@ -424,6 +435,7 @@ func (t *textForm) finish(x *textRequest) {
 	if r.Outcome == OK {
 		r.Marks, r.facts = nil, nil
 	}
+	slices.SortStableFunc(r.Marks, func(a, b Mark) int { return cmp.Compare(a.Time, b.Time) }) // pasted lines come in any order
 	r.Attempts = []Attempt{{URL: r.URL, Status: r.Status, Start: r.Start, Error: r.Error}}
 	if x.undated {
 		t.undated = append(t.undated, r)
@@ -439,6 +451,9 @@ func (t *textForm) phase(x *textRequest, name PhaseName, code Code) {
 	p := Phase{Name: name, Start: r.Start, End: r.End, Outcome: r.Outcome, Error: code}
 	if name == PhaseReceive {
 		p.Detail = "headers"
+		if r.Status != 0 {
+			p.Detail = "body"
+		}
 	}
 	r.Phases = []Phase{p}
 }

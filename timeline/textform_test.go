@@ -1,6 +1,7 @@
 package timeline_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,7 +117,7 @@ const logFile = `
 23:59:50.001 ::*Session* :: WinHttpConnect() returning handle 0x200
 23:59:50.002 ::*Session* :: WinHttpOpenRequest(0x200, "GET", "/slow?a=1,2", "", "", 0x0, 0)
 23:59:50.003 ::*Session* :: WinHttpOpenRequest() returning handle 0x300
-23:59:50.010 ::*0000001* :: WinHttpSendRequest(0x300, "", 0, 0x0, 0, 0, 0)
+23:59:50.010 ::*0000001* :: WinHttpSendRequest(0x300, "Cookie: secret", 14, 0x0, 0, 0, 0)
 23:59:50.011 ::*0000001* :: WinHttpSendRequest() returning TRUE
 23:59:50.020 ::*0000001* :: WinHttpReceiveResponse(0x300, 0x0)
 23:59:51.000 ::*0000002* :: WinHttpSendRequest(0x400, "", 0, 0x0, 0, 0, 0)
@@ -163,7 +164,7 @@ func TestLogFile(t *testing.T) {
 		t.Errorf("after midnight: %s", got)
 	}
 	if strings.Contains(evidence(res.Requests[0].Verdict), "secret") {
-		t.Error("data of another request in the evidence")
+		t.Errorf("secrets, or data of another request, in the evidence:\n%s", evidence(res.Requests[0].Verdict))
 	}
 
 	// Without an answer nothing gives the date. The requests are there, without times.
@@ -219,6 +220,30 @@ func TestTextJoin(t *testing.T) {
 		}
 		if r.Traffic != timeline.Background {
 			t.Errorf("%s is %v", r.Process, r.Traffic)
+		}
+	}
+}
+
+// What a .LOG file shows of the answer counts: a 5xx, and a body that broke off.
+func TestLogFileAnswers(t *testing.T) {
+	const answer = `10:00:00.000 ::*0000001* :: WinHttpSendRequest(0x300, "", 0, 0x0, 0, 0, 0)
+10:00:00.100 ::*0000001* :: received data:
+10:00:00.100 ::*0000001* :: <<<<-------- HTTP stream follows below ----------------------------------------------->>>>
+10:00:00.100 ::*0000001* :: HTTP/1.1 %s
+10:00:00.100 ::*0000001* :: Date: Tue, 05 Mar 2013 10:00:00 GMT
+10:00:00.101 ::*0000001* :: <<<<-------- End ----------------------------------------------->>>>
+%s10:00:01.000 ::*0000001* :: WinHttpCloseHandle(0x300)
+`
+	const broken = "10:00:00.900 ::*0000001* :: WinHttpReadData: error 12030 [ERROR_WINHTTP_CONNECTION_ERROR]\n"
+	for _, c := range []struct{ status, more, want string }{
+		{"404 Not Found", "", "r1 ok status=404"},
+		{"503 Service Unavailable", "", "r1 failed status=503 verdict=HTTP-5xx/likely"},
+		{"200 OK", broken, "r1 failed phase=receive error=12030 winhttp=12030/trace status=200 verdict="},
+	} {
+		res := analyzeText(t, fmt.Sprintf(answer, c.status, c.more))
+		validate(t, res)
+		if len(res.Requests) != 1 || !strings.HasPrefix(describe(res.Requests[0]), c.want) {
+			t.Errorf("%s: got\n%swant %s", c.status, outline(res), c.want)
 		}
 	}
 }

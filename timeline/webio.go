@@ -183,8 +183,10 @@ func (c *client) addWebIO(ev *decode.Event) {
 	}
 }
 
-// touch notes that the event in hand belongs to x.
+// touch notes that the event in hand belongs to x. In a damaged log, time may go back within a buffer;
+// within a request it does not.
 func (c *client) touch(ev *decode.Event, x *exchange) {
+	c.now = max(c.now, x.last)
 	x.last = c.now
 	c.threads.put(scope{ev.PID(), uint64(ev.TID())}, x)
 }
@@ -855,7 +857,7 @@ func onAborted(h *happening) bool {
 func (c *client) tellUsers(h *happening) {
 	for _, x := range h.k.users {
 		if live(x) != nil {
-			x.last = c.now
+			x.last = max(x.last, c.now)
 			x.note(h.Event, h.words, h.err, "", 0)
 		}
 	}

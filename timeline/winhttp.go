@@ -111,7 +111,7 @@ func (c *client) addCall(ev *decode.Event, id uint16) {
 	if isCancel(result) && x.ended.IsZero() && x.cancelled.IsZero() {
 		x.cancelled = c.now
 	}
-	x.last = max(x.last, c.now)
+	c.touch(ev, x)
 	x.note(ev, &apiFailPhrase, result, x.call, 0)
 }
 
@@ -167,7 +167,7 @@ func (c *client) addProxy(ev *decode.Event, id uint16) {
 		s.end = c.now
 	}
 	if x := live(c.activities.get(key)); x != nil && x.ended.IsZero() {
-		x.last = c.now
+		c.touch(ev, x)
 		x.takeSearch(s)
 	}
 }

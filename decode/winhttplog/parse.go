@@ -50,8 +50,11 @@ func Parse(r io.Reader) iter.Seq2[Line, error] {
 	}
 }
 
-// Recognise reports whether the first part of a file is text with WinHTTP lines: at least one line with a clock
-// whose sentence is known. Explanations around them are no obstacle, so head should be some 64 KB if the file has them.
+// HeadSize is how much of a file [Recognise] should see: pasted lines often stand far down in a page of explanations.
+const HeadSize = 64 << 10
+
+// Recognise reports whether head, the first HeadSize bytes of a file or all of it, is text with WinHTTP lines:
+// at least one line with a clock whose sentence is known. What stands around them is no obstacle.
 func Recognise(head []byte) bool {
 	if len(head) > maxLine {
 		head = head[:maxLine]

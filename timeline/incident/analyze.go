@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"path"
 
 	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/decode/winhttplog"
@@ -51,11 +52,15 @@ func (in *Input) feed(s *timeline.Session) error {
 }
 
 func (in *Input) feedText(s *timeline.Session) error {
+	process, pid, named := winhttplog.ParseName(path.Base(in.Path))
 	for line, err := range winhttplog.Parse(io.NewSectionReader(in.data, 0, in.data.size)) {
 		if err != nil {
 			return err
 		}
 		in.Lines++
+		if named && line.PID == 0 {
+			line.Process, line.PID = process, pid
+		}
 		s.Text(line)
 	}
 	return nil

@@ -224,13 +224,13 @@ func (inc *Incident) input(path, container string, kind Kind) *Input {
 	return in
 }
 
-// headBytes is what recognition looks at.
-const headBytes = 4096
+// headBytes is what recognition looks at: a log shows at once, lines of text may stand behind others.
+const headBytes = winhttplog.HeadSize
 
 // addContent recognises c and adds it and, of a container, its members.
 func (inc *Incident) addContent(c *content, label, container string, named bool) {
-	var buf [headBytes]byte
-	n, err := c.ReadAt(buf[:], 0)
+	buf := make([]byte, headBytes)
+	n, err := c.ReadAt(buf, 0)
 	if err != nil && err != io.EOF {
 		inc.fail(label, err).named = named
 		return
