@@ -199,19 +199,13 @@ func (b *Builder) Finish() *Result {
 }
 
 // attribute names the process and says whose traffic the request is. Process names may come last in a
-// log, therefore at the end.
+// log, therefore at the end. What a health test of a proxy looks like, only its settings tell.
 func (b *Builder) attribute(r *Request) {
-	ps := b.sessions[r.Input].in.Processes
-	if ps == nil || r.PID == 0 {
-		return
-	}
-	p, ok := ps.At(r.PID, r.Start)
-	if !ok {
-		return
-	}
-	r.Process = p.Name
-	if r.AppPool == "" {
-		r.AppPool = p.AppPool
+	if ps := b.sessions[r.Input].in.Processes; ps != nil && r.PID != 0 {
+		if p, ok := ps.At(r.PID, r.Start); ok {
+			r.Process = cmp.Or(p.Name, r.Process)
+			r.AppPool = cmp.Or(r.AppPool, p.AppPool)
+		}
 	}
 	if r.Process != "" && !isWorker(r.Process) && r.Traffic == App {
 		r.Traffic = Background

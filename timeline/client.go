@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/etwhy/etwhy/decode"
@@ -74,14 +76,18 @@ func newClient(s *Session) *client {
 			x.finish(false)
 		}
 	})
-	c.conns = newTable[scope](room, func(*conn) { s.abandoned++ })
+	c.conns = newTable[scope](room, func(k *conn) {
+		if len(k.users) > 0 {
+			s.abandoned++
+		}
+	})
 	return c
 }
 
 // close finishes what is still open.
 func (c *client) close() {
 	c.expire(c.s.last + linger + 1)
-	for x := range c.requests.oldest {
+	for _, x := range slices.Collect(c.requests.oldest) {
 		if !x.gone {
 			x.finish(true)
 		}
@@ -91,17 +97,14 @@ func (c *client) close() {
 
 // expire emits the requests that were closed long enough before now.
 func (c *client) expire(now etl.Time) {
-	n := 0
-	for n < len(c.closing) && c.closing[n].closed+linger < now {
-		x := c.closing[n]
-		n++
-		// A request that another one continued is open again, or stands further back.
-		if !x.gone && !x.closed.IsZero() && x.closed+linger < now {
+	for len(c.closing) > 0 && c.closing[0].closed+linger < now {
+		x := c.closing[0]
+		c.closing[0] = nil
+		c.closing = c.closing[1:]
+		// One that another WebIO request continued is open again, or stands further back.
+		if !x.gone && !x.closed.IsZero() {
 			x.finish(false)
 		}
-	}
-	if n > 0 {
-		c.closing = append(c.closing[:0], c.closing[n:]...)
 	}
 }
 
@@ -117,8 +120,7 @@ func live(x *exchange) *exchange {
 // WebIO request. It is how the events of connections, sockets and the resolver tell whom they serve.
 func (c *client) byActivity(ev *decode.Event) *exchange {
 	a := ev.Activity()
-	handle := uint64(a[0]) | uint64(a[1])<<8 | uint64(a[2])<<16 | uint64(a[3])<<24 |
-		uint64(a[4])<<32 | uint64(a[5])<<40 | uint64(a[6])<<48 | uint64(a[7])<<56
+	handle := binary.LittleEndian.Uint64(a[:8])
 	if handle == 0 {
 		return nil
 	}
@@ -138,7 +140,7 @@ type conn struct {
 	local   string
 	opened  etl.Time // WebIO 201; 0 = before the trace, or not yet
 	used    etl.Time // last event of the last request that has left it
-	carried int      // requests that have left it
+	carried int      // requests that were sent on it and have left it
 	streams []stream // of HTTP/2 and 3
 	multi   bool     // carries several requests at once
 }
@@ -176,9 +178,8 @@ func (k *conn) sole() *exchange {
 
 // share notes that x writes to the connection. On HTTP/1.1 everybody else must be done with it; who still
 // waits for an answer shares it.
-func (k *conn) share(x *exchange, now etl.Time) {
-	for i := len(k.users) - 1; i >= 0; i-- {
-		u := k.users[i]
+func (k *conn) share(x *exchange) {
+	for _, u := range slices.Backward(k.users) {
 		switch {
 		case u == x:
 		case live(u) == nil, !u.leg.headers.IsZero(), !u.ended.IsZero():
@@ -191,13 +192,14 @@ func (k *conn) share(x *exchange, now etl.Time) {
 
 // leave takes x off the connection.
 func (k *conn) leave(x *exchange, now etl.Time) {
-	for i, u := range k.users {
-		if u == x {
-			k.users = append(k.users[:i], k.users[i+1:]...)
-			k.used = now
-			k.carried++
-			return
-		}
+	i := slices.Index(k.users, x)
+	if i < 0 {
+		return
+	}
+	k.users = slices.Delete(k.users, i, i+1)
+	if x.leg.conn == k && !x.leg.send.start.IsZero() {
+		k.used = now
+		k.carried++
 	}
 }
 
@@ -215,7 +217,7 @@ func (k *conn) byStream(id uint32) *exchange {
 func (k *conn) openStream(id uint32, x *exchange) {
 	k.multi = true
 	if len(k.streams) >= maxStreams {
-		k.streams = append(k.streams[:0], k.streams[len(k.streams)/2:]...)
+		k.streams = slices.Delete(k.streams, 0, len(k.streams)/2)
 	}
 	k.streams = append(k.streams, stream{id, x})
 }

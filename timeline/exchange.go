@@ -134,8 +134,7 @@ func (c *client) create(ev *decode.Event) *exchange {
 			x = prev
 			x.part()
 			x.next(true)
-			x.ended, x.err, x.cancelled, x.closed = 0, 0, 0, 0
-			x.winhttp, x.call = 0, ""
+			x.revive()
 			x.enter(pid, address, handle)
 		}
 	}
@@ -174,11 +173,8 @@ func (x *exchange) continues(method, target string, now etl.Time) bool {
 // next ends the leg in progress and begins another. fresh tells that a new WebIO request does it.
 func (x *exchange) next(fresh bool) {
 	now := x.c.now
-	status := x.leg.status
-	if fresh && status >= 300 && status < 400 {
-		// A redirect is an attempt, not a repetition.
-	} else {
-		x.req.Restarts++
+	if status := x.leg.status; status < 300 || status >= 400 {
+		x.req.Restarts++ // a redirect is no repetition
 	}
 	if !x.leg.headers.IsZero() && x.leg.receive == 0 {
 		x.settle(now, OK)
@@ -194,6 +190,12 @@ func (x *exchange) next(fresh bool) {
 	if conn != nil {
 		x.leg.seen |= factReused
 	}
+}
+
+// revive takes back how the request ended: it goes on.
+func (x *exchange) revive() {
+	x.ended, x.err, x.cancelled, x.closed = 0, 0, 0, 0
+	x.winhttp, x.call = 0, ""
 }
 
 // resume begins a new leg if the one in progress has done what a leg does once.
@@ -296,7 +298,11 @@ func (x *exchange) close() {
 // leg was in gets the outcome; the steps before it went well, or the leg would not have come so far.
 func (x *exchange) settle(end etl.Time, outcome Outcome) {
 	l, r := &x.leg, x.req
-	r.Attempts = append(r.Attempts, Attempt{URL: l.url, Status: l.status, Start: l.start, Error: l.failure()})
+	attempt := Attempt{URL: l.url, Status: l.status, Start: l.start}
+	if outcome == Failed {
+		attempt.Error = x.rawError()
+	}
+	r.Attempts = append(r.Attempts, attempt)
 	first := len(r.Phases)
 	r.Phases = l.appendPhases(r.Phases)
 	blamed := -1
@@ -346,7 +352,7 @@ func (x *exchange) settle(end etl.Time, outcome Outcome) {
 // rawError returns the code of the event where the request stopped: that of the step, else what WebIO
 // reported for the request; never one that only follows a cancellation.
 func (x *exchange) rawError() Code {
-	for _, c := range [...]Code{x.leg.failure(), x.leg.resolver, x.err, x.leg.parse} {
+	for _, c := range [...]Code{x.leg.failure(), x.err, x.leg.parse} {
 		if isError(c) && !isCancel(c) {
 			return c
 		}
@@ -391,6 +397,7 @@ func (x *exchange) finish(cut bool) {
 		r.Marks = x.marks()
 	}
 	c.s.emit(r)
+	x.req, x.notes, x.leg = nil, nil, leg{} // some table may still hold x
 }
 
 // answered reports whether the answer itself is the failure: a 5xx that came over in good order.

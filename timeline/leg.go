@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -168,7 +169,7 @@ func (l *leg) failure() Code {
 			return l.lastTry().err
 		}
 	case PhaseResolve:
-		return l.resolve.err
+		return cmp.Or(l.resolve.err, l.resolver)
 	case PhaseProxy:
 		return l.proxy.err
 	}

@@ -83,8 +83,8 @@ func TestRoomForOpenRequests(t *testing.T) {
 	if len(res.Requests) != n {
 		t.Errorf("%d requests, want %d", len(res.Requests), n)
 	}
-	if got := res.Inputs[0].Abandoned; got < 2*(n-room) {
-		t.Errorf("%d objects abandoned, want at least %d", got, 2*(n-room))
+	if got := res.Inputs[0].Abandoned; got < n-room {
+		t.Errorf("%d objects abandoned, want at least %d", got, n-room)
 	}
 	for _, r := range res.Requests {
 		if r.Outcome != timeline.Unfinished {

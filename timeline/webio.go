@@ -307,8 +307,8 @@ func onRestart(h *happening) bool {
 	if x.leg.idle() {
 		return false
 	}
-	x.ended, x.err = 0, 0
 	x.next(false)
+	x.revive()
 	return true
 }
 
@@ -407,7 +407,9 @@ func onSocketClose(h *happening) bool {
 	x, k := h.x, h.k
 	reason := closeReason(h.Get("Reason").Uint())
 	if x == nil {
-		*k = conn{used: k.used}
+		if len(k.users) == 0 {
+			h.c.conns.delete(scope{h.PID(), h.Get("Endpoint").Uint()})
+		}
 		return false
 	}
 	l := &x.leg
@@ -448,8 +450,10 @@ func onResolve(h *happening) bool {
 }
 
 func onResolved(h *happening) bool {
-	h.x.leg.resolve.stop(h.c.now, 0)
-	h.x.leg.progress = h.c.now
+	l := &h.x.leg
+	l.resolve.stop(h.c.now, 0)
+	l.resolver = 0
+	l.progress = h.c.now
 	return true
 }
 
@@ -572,8 +576,8 @@ func onRequestHead(h *happening) bool {
 func onCall(h *happening) bool {
 	x := h.x
 	if h.ID() == 130 && !x.ended.IsZero() && x.closed.IsZero() {
-		x.ended, x.err, x.cancelled = 0, 0, 0 // the caller sends it again
-		x.next(false)
+		x.next(false) // the caller sends it again
+		x.revive()
 	}
 	x.leg.calls.begun++
 	return false
@@ -583,7 +587,7 @@ func onWriteStart(h *happening) bool {
 	x := h.x
 	if k := h.c.connection(h.PID(), h.Get("Connection").Uint()); k != nil {
 		x.bind(k)
-		k.share(x, h.c.now)
+		k.share(x)
 	}
 	x.sending()
 	x.leg.writes.begun++

@@ -1,0 +1,459 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/etwhy/etwhy/decode/winerr"
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// The names that scripts rely on, in order. A field may be added behind these lists, none renamed.
+var (
+	inputKeys = []string{"path", "container", "kind", "size", "sha256", "machine", "role", "start", "end", "utc_offset_min",
+		"os_build", "pointer_size", "clock", "records", "records_by_kind", "events", "undecoded", "events_lost", "buffers_lost",
+		"sequence_gaps", "open", "providers", "anomalies", "clock_offset_ms", "clock_offset_from", "error", "duplicate_of", "compression"}
+	requestKeys = []string{"id", "input", "side", "proxied", "pid", "process", "app_pool", "method", "url", "host", "server",
+		"start", "duration_ms", "status", "substatus", "traffic", "outcome", "phase", "error", "winhttp", "phases", "attempts",
+		"restarts", "partial", "made_by", "timer", "connection", "log_id", "client", "farm", "verdict", "related"}
+	keysAt = map[string][]string{
+		"":                              {"schema", "tool", "redaction", "inputs", "requests", "summary"},
+		"tool":                          {"name", "version"},
+		"redaction":                     {"mode", "key_id", "counts"},
+		"inputs[]":                      inputKeys,
+		"inputs[].records_by_kind":      {"event", "classic", "kernel", "message", "other"},
+		"inputs[].providers[]":          {"guid", "name", "events"},
+		"inputs[].anomalies[]":          {"kind", "offset", "detail"},
+		"requests[]":                    requestKeys,
+		"requests[].error":              {"code", "hex", "name"},
+		"requests[].winhttp":            {"code", "hresult", "name", "from"},
+		"requests[].phases[]":           {"name", "start", "duration_ms", "outcome", "error", "detail"},
+		"requests[].phases[].error":     {"code", "hex", "name"},
+		"requests[].attempts[]":         {"url", "status", "start", "error"},
+		"requests[].attempts[].error":   {"code", "hex", "name"},
+		"requests[].made_by":            {"tier", "module"},
+		"requests[].timer":              {"name", "ms", "source"},
+		"requests[].connection":         {"local", "remote", "reused", "age_ms", "idle_ms"},
+		"requests[].verdict":            {"id", "title", "confidence", "evidence", "next_steps", "rejected"},
+		"requests[].verdict.evidence[]": {"input", "time", "text"},
+		"requests[].verdict.rejected[]": {"id", "why"},
+		"requests[].related[]":          {"input", "kind", "by", "confidence", "time", "text"},
+		"summary":                       {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed"},
+		"summary.verdicts[]":            {"id", "title", "count"},
+	}
+)
+
+// full is a model in which every field of the output has a value.
+func full() *Analysis {
+	a := models["receive-timeout"]()
+	in := &a.Inputs[0]
+	in.Container, in.Machine, in.Role, in.Error, in.DuplicateOf = "net.cab", "ARR01", "arr", "cut", ""
+	in.ClockOffset, in.ClockOffsetFrom = 12_345, "net2.etl"
+	in.Log.Anomalies = []etl.Anomaly{{Kind: etl.CutRecord, Offset: 4096, Detail: "x"}}
+	r := a.Requests[40]
+	r.Status, r.SubStatus, r.HasSub = 502, 3, true
+	r.MadeBy = &timeline.MadeBy{Tier: "arr", Module: "ApplicationRequestRouting"}
+	r.Client, r.Partial = "192.168.0.204:49247", timeline.PartialStart
+	r.Connection.Reused, r.Connection.Opened, r.Connection.Idle = true, r.Start.Add(-time.Second), ms(250.5)
+	r.Related = []timeline.Related{{Input: 0, Kind: "iis-log", By: "log_id", Confidence: timeline.Certain, Time: r.End, Text: "502.3"}}
+	return a
+}
+
+func render(t *testing.T, write func(io.Writer, string, *Analysis, Options) error, format string, a *Analysis, opt Options) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := write(&out, format, a, opt); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// objects calls visit for every object of a JSON text with its place and its names in order.
+func objects(t *testing.T, text []byte, visit func(at string, keys []string)) {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(text))
+	var value func(at string)
+	value = func(at string) {
+		tok, err := d.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch tok {
+		case json.Delim('{'):
+			var keys []string
+			for d.More() {
+				key, err := d.Token()
+				if err != nil {
+					t.Fatal(err)
+				}
+				keys = append(keys, key.(string))
+				value(strings.TrimPrefix(at+"."+key.(string), "."))
+			}
+			visit(at, keys)
+		case json.Delim('['):
+			for d.More() {
+				value(at + "[]")
+			}
+		default:
+			return
+		}
+		if _, err := d.Token(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	value("")
+	if _, err := d.Token(); err != io.EOF {
+		t.Errorf("more than one JSON value: %v", err)
+	}
+}
+
+func TestJSONNames(t *testing.T) {
+	seen := map[string]bool{}
+	objects(t, render(t, WriteAnalysis, "json", full(), Options{}), func(at string, keys []string) {
+		if strings.HasPrefix(at, "redaction.") {
+			return // counts by kind
+		}
+		seen[at] = true
+		if diff := cmp.Diff(keysAt[at], keys); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", at, diff)
+		}
+	})
+	for at := range keysAt {
+		if !seen[at] {
+			t.Errorf("no object at %q", at)
+		}
+	}
+}
+
+// JSON of every model: one value, no empty text where null is meant, the numbers of the summary right.
+func TestJSONModels(t *testing.T) {
+	for _, name := range modelNames() {
+		text := render(t, WriteAnalysis, "json", models[name](), Options{})
+		var got struct {
+			Schema   string
+			Inputs   []map[string]any
+			Requests []map[string]any
+			Summary  struct {
+				Requests, OK, Failed, Cancelled, Unfinished int
+				FilteredOut                                 int `json:"filtered_out"`
+				Background                                  int
+				Verdicts                                    []struct{ Count int }
+			}
+		}
+		if err := json.Unmarshal(text, &got); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		s := got.Summary
+		if got.Schema != "etwhy/analysis/1" || s.Requests != len(got.Requests) || s.OK+s.Failed+s.Cancelled+s.Unfinished != s.Requests {
+			t.Errorf("%s: schema %q, summary %+v, %d requests", name, got.Schema, s, len(got.Requests))
+		}
+		verdicts := 0
+		for _, v := range s.Verdicts {
+			verdicts += v.Count
+		}
+		a := models[name]()
+		judged := 0
+		for _, r := range a.Requests {
+			if r.Verdict != nil {
+				judged++
+			}
+		}
+		if verdicts != judged || s.FilteredOut != a.FilteredOut || s.Background != len(a.Aside) {
+			t.Errorf("%s: summary %+v", name, s)
+		}
+		if bytes.Contains(text, []byte(`:""`)) {
+			t.Errorf("%s: an empty text, where null is meant", name)
+		}
+	}
+}
+
+func TestJSONValues(t *testing.T) {
+	var got struct {
+		Inputs   []map[string]any
+		Requests []map[string]any
+	}
+	text := render(t, WriteAnalysis, "json", full(), Options{})
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	r := got.Requests[40]
+	for name, want := range map[string]any{
+		"id": "r41", "input": "case/net.etl", "side": "client", "proxied": false, "pid": 1432.0, "app_pool": "ARRPool",
+		"start": "2011-07-22T12:31:52.9000000Z", "duration_ms": 30002.0, "status": 502.0, "substatus": 3.0,
+		"traffic": "app", "outcome": "failed", "phase": "receive", "partial": "start", "farm": nil,
+		"error":      map[string]any{"code": 1460.0, "hex": "0x5B4", "name": "ERROR_TIMEOUT"},
+		"winhttp":    map[string]any{"code": 12002.0, "hresult": "0x80072EE2", "name": "ERROR_WINHTTP_TIMEOUT", "from": "trace"},
+		"timer":      map[string]any{"name": "receive", "ms": 30000.0, "source": "trace"},
+		"connection": map[string]any{"local": "10.0.0.5:50001", "remote": "192.168.0.216:80", "reused": true, "age_ms": 1000.0, "idle_ms": 250.5},
+		"made_by":    map[string]any{"tier": "arr", "module": "ApplicationRequestRouting"},
+	} {
+		if diff := cmp.Diff(want, r[name]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	in := got.Inputs[0]
+	for name, want := range map[string]any{
+		"utc_offset_min": 120.0, "os_build": 20348.0, "clock": "qpc", "records": 814769.0, "events": 812410.0, "undecoded": 0.0,
+		"events_lost": 0.0, "sequence_gaps": 0.0, "open": false, "clock_offset_ms": 1.2345, "compression": "xpress",
+	} {
+		if diff := cmp.Diff(want, in[name]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestInfoJSON(t *testing.T) {
+	objects(t, render(t, WriteInfo, "json", full(), Options{}), func(at string, keys []string) {
+		want := keysAt[at]
+		if at == "" {
+			want = []string{"schema", "tool", "redaction", "inputs"}
+		}
+		if diff := cmp.Diff(want, keys); diff != "" && !strings.HasPrefix(at, "redaction.") {
+			t.Errorf("%q (-want +got):\n%s", at, diff)
+		}
+	})
+	lines := bytes.Split(bytes.TrimSpace(render(t, WriteInfo, "ndjson", models["many-ways"](), Options{})), []byte("\n"))
+	if len(lines) != 31 {
+		t.Fatalf("%d lines for 31 inputs", len(lines))
+	}
+	for _, l := range lines {
+		objects(t, l, func(at string, keys []string) {
+			if diff := cmp.Diff(keysAt[strings.TrimSuffix("inputs[]."+at, ".")], keys); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", at, diff)
+			}
+		})
+	}
+}
+
+func TestNDJSON(t *testing.T) {
+	for _, name := range modelNames() {
+		a := models[name]()
+		out := render(t, WriteAnalysis, "ndjson", a, Options{})
+		n := 0
+		for l := range bytes.Lines(out) {
+			if n++; n > 300 {
+				continue
+			}
+			objects(t, l, func(at string, keys []string) {
+				if diff := cmp.Diff(keysAt[strings.TrimSuffix("requests[]."+at, ".")], keys); diff != "" {
+					t.Errorf("%s, line %d, %q (-want +got):\n%s", name, n, at, diff)
+				}
+			})
+		}
+		if n != len(a.Requests) {
+			t.Errorf("%s: %d lines for %d requests", name, n, len(a.Requests))
+		}
+	}
+}
+
+// The header lines that scripts rely on.
+var csvHeaders = map[string]string{
+	"analyze":  "id,start,duration_ms,outcome,phase,method,url,server,status,substatus,error_code,error_name,winhttp_code,winhttp_name,verdict,confidence,side,pid,process,app_pool,input",
+	"timeline": "request_id,phase,detail,start,duration_ms,outcome,error_code,error_name,winhttp_code,winhttp_name,method,url,server,pid,process,app_pool,input",
+	"info":     "path,container,kind,size,sha256,machine,role,start,end,utc_offset_min,os_build,pointer_size,clock,records,events,undecoded,events_lost,buffers_lost,sequence_gaps,open,anomalies,error,duplicate_of,compression",
+}
+
+// readCSV parses what a writer wrote, and checks what holds for all CSV.
+func readCSV(t *testing.T, name string, text []byte) [][]string {
+	t.Helper()
+	for l := range bytes.Lines(text) {
+		if !bytes.HasSuffix(l, []byte("\r\n")) && bytes.Count(l, []byte(`"`))%2 == 0 {
+			t.Fatalf("%s: line without CRLF: %q", name, l)
+		}
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for _, row := range rows {
+		for i, c := range row {
+			if c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) && !slices.Contains([]string{"utc_offset_min"}, rows[0][i]) {
+				t.Errorf("%s: a spreadsheet would run %q", name, c)
+			}
+		}
+	}
+	return rows
+}
+
+func TestCSV(t *testing.T) {
+	writers := map[string]func(io.Writer, string, *Analysis, Options) error{
+		"analyze": WriteAnalysis, "timeline": WriteTimeline, "info": WriteInfo,
+	}
+	for command, write := range writers {
+		for _, name := range modelNames() {
+			rows := readCSV(t, command+" "+name, render(t, write, "csv", models[name](), Options{}))
+			if got := strings.Join(rows[0], ","); got != csvHeaders[command] {
+				t.Errorf("%s: header %s", command, got)
+			}
+		}
+	}
+	for _, name := range []string{"connect-timeout", "hostile", "unfinished", "text-form", "server-side"} {
+		a := models[name]()
+		a.Requests = a.Requests[max(0, len(a.Requests)-3):]
+		golden(t, "csv/analyze-"+name+".csv", render(t, WriteAnalysis, "csv", a, Options{}))
+		golden(t, "csv/timeline-"+name+".csv", render(t, WriteTimeline, "csv", a, Options{}))
+	}
+}
+
+// The rows of timeline are the same in all formats.
+func TestTimelineFormats(t *testing.T) {
+	for _, name := range modelNames() {
+		a := models[name]()
+		rows := readCSV(t, name, render(t, WriteTimeline, "csv", a, Options{}))
+		names, rows := rows[0], rows[1:]
+		want := 0
+		for _, r := range a.Requests {
+			want += max(1, len(r.Phases))
+		}
+		if len(rows) != want {
+			t.Errorf("%s: %d rows, want %d", name, len(rows), want)
+		}
+		var list []map[string]any
+		if err := json.Unmarshal(render(t, WriteTimeline, "json", a, Options{}), &list); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		lines := bytes.Split(bytes.TrimSpace(render(t, WriteTimeline, "ndjson", a, Options{})), []byte("\n"))
+		if len(a.Requests) == 0 {
+			lines = nil
+		}
+		if len(list) != len(rows) || len(lines) != len(rows) {
+			t.Fatalf("%s: %d rows in csv, %d in json, %d in ndjson", name, len(rows), len(list), len(lines))
+		}
+		for i, row := range rows[:min(len(rows), 300)] {
+			objects(t, lines[i], func(_ string, keys []string) {
+				if diff := cmp.Diff(names, keys); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			})
+			for j, cell := range row {
+				got := fmt.Sprint(list[i][names[j]])
+				switch v := list[i][names[j]].(type) {
+				case nil:
+					got = ""
+				case float64:
+					got = strings.TrimSuffix(fmt.Sprintf("%.4f", v), ".0000")
+					if strings.Contains(got, ".") {
+						got = strings.TrimRight(got, "0")
+					}
+				}
+				if cell = strings.TrimPrefix(cell, "'"); name != "hostile" && got != cell {
+					t.Errorf("%s row %d: %s is %q in csv, %q in json", name, i, names[j], cell, got)
+				}
+			}
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for command, want := range map[string]string{
+		"analyze": "table csv json ndjson", "timeline": "table csv json ndjson", "events": "table csv json ndjson",
+		"info": "table csv json ndjson", "explain": "table json", "extract": "", "": "",
+	} {
+		if got := strings.Join(Formats(command), " "); got != want {
+			t.Errorf("Formats(%q) = %s", command, got)
+		}
+	}
+	if err := WriteAnalysis(io.Discard, "xml", full(), Options{}); !errors.Is(err, ErrFormat) {
+		t.Errorf("unknown format: %v", err)
+	}
+	if _, err := NewEventWriter(io.Discard, "xml", Options{}); !errors.Is(err, ErrFormat) {
+		t.Errorf("unknown format: %v", err)
+	}
+}
+
+// A failing writer ends every format with its error.
+func TestWriteErrors(t *testing.T) {
+	broken := errors.New("broken pipe")
+	for _, format := range Formats("analyze") {
+		for n := range 3 {
+			if err := WriteAnalysis(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{}); !errors.Is(err, broken) && (n == 0 || format != "table") {
+				t.Errorf("analyze %s after %d bytes: %v", format, n*70_000, err)
+			}
+			if err := WriteTimeline(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{}); !errors.Is(err, broken) {
+				t.Errorf("timeline %s after %d bytes: %v", format, n*70_000, err)
+			}
+		}
+		if err := WriteInfo(&failing{0, broken}, format, models["three-ways"](), Options{}); !errors.Is(err, broken) {
+			t.Errorf("info %s: %v", format, err)
+		}
+	}
+}
+
+// failing takes a number of bytes and then no more.
+type failing struct {
+	room int
+	err  error
+}
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.room -= len(b); f.room < 0 {
+		return 0, f.err
+	}
+	return len(b), nil
+}
+
+func TestExplainJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := WriteExplanation(&out, "json", winerr.Explain("12002 64"), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var list []map[string]any
+	if err := json.Unmarshal(out.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 2 || list[0]["symbol"] != "ERROR_WINHTTP_TIMEOUT" {
+		t.Errorf("explain 12002 64 = %v", list)
+	}
+}
+
+func TestMillis(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0", 100: "0.0001", time.Microsecond: "0.001", 1500 * time.Microsecond: "1.5", 30 * time.Second: "30000",
+		30*time.Second + 1234_500: "30001.2345", -time.Millisecond - 100: "-1.0001", 99: "0",
+	} {
+		if got := string(appendMillis(nil, d)); got != want {
+			t.Errorf("%d ns = %s ms, want %s", d, got, want)
+		}
+	}
+}
+
+func FuzzTextForms(f *testing.F) {
+	for _, s := range []string{"", "=1+1", "a\"b,c\r\nd", "\xff\x00\x1b[0m", "\u2028日本", "-", "\t", "'"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		valid := strings.ToValidUTF8(s, "\uFFFD")
+		var back string
+		if err := json.Unmarshal(appendJSON(nil, s), &back); err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		// encoding/json makes one replacement character of each byte, strings one of each run.
+		if back != string([]rune(s)) {
+			t.Errorf("JSON of %q reads %q", s, back)
+		}
+		cells, err := csv.NewReader(bytes.NewReader(append(appendCSV([]byte("x,"), s), ",y\r\n"...))).Read()
+		if err != nil || len(cells) != 3 {
+			t.Fatalf("CSV of %q: %q, %v", s, cells, err)
+		}
+		got := strings.TrimPrefix(cells[1], "'")
+		if s == valid && got != strings.ReplaceAll(strings.TrimPrefix(s, "'"), "\r\n", "\n") {
+			t.Errorf("CSV of %q reads %q", s, cells[1])
+		}
+		for _, l := range wrap(s, 40, 2) {
+			if strings.ContainsFunc(l, func(r rune) bool { return r < ' ' || r == 0x7F }) {
+				t.Errorf("wrap of %q gives %q", s, l)
+			}
+		}
+	})
+}

@@ -1,0 +1,253 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// A group is a set of requests that ended alike: same verdict, server and phase.
+type group struct {
+	outcome  timeline.Outcome
+	requests []*timeline.Request // in start order
+	servers  map[string]bool
+}
+
+// first returns the request that stands for the group.
+func (g *group) first() *timeline.Request { return g.requests[0] }
+
+// groupKey is what is alike. The code is part of it: one verdict covers several.
+type groupKey struct {
+	outcome timeline.Outcome
+	verdict string
+	phase   timeline.PhaseName
+	server  string
+	code    timeline.Code
+	status  int
+}
+
+// maxGroups is how many groups are kept apart by server.
+const maxGroups = 8
+
+// groups returns the requests with an outcome in groups, the largest first. If there are many, the
+// server does not tell them apart.
+func groups(requests []*timeline.Request, outcome timeline.Outcome) []*group {
+	if out := groupBy(requests, outcome, true); len(out) <= maxGroups {
+		return out
+	}
+	return groupBy(requests, outcome, false)
+}
+
+func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byServer bool) []*group {
+	var out []*group
+	index := map[groupKey]*group{}
+	for _, r := range requests {
+		if r.Outcome != outcome {
+			continue
+		}
+		key := groupKey{outcome, "", r.Phase, "", r.Error, 0}
+		if byServer {
+			key.server = r.Server
+		}
+		if r.Verdict != nil {
+			key.verdict = r.Verdict.ID
+		}
+		if r.Phase == "" {
+			key.status = r.Status // the answer is the failure
+		}
+		g := index[key]
+		if g == nil {
+			g = &group{outcome: outcome, servers: map[string]bool{}}
+			index[key] = g
+			out = append(out, g)
+		}
+		g.requests = append(g.requests, r)
+		g.servers[r.Server] = true
+	}
+	slices.SortStableFunc(out, func(a, b *group) int { return cmp.Compare(len(b.requests), len(a.requests)) })
+	return out
+}
+
+// title says how the requests of a group ended, as a clause.
+func (g *group) title() string {
+	t := claim(g.first())
+	if n := len(g.servers) - 1; n > 0 {
+		t += fmt.Sprintf("; the same for %s other %s", thousands(n), either(n, "server", "servers"))
+	}
+	return t
+}
+
+// claim says how a request ended.
+func claim(r *timeline.Request) string {
+	if r.Verdict != nil && r.Verdict.Title != "" {
+		return clause(r.Verdict.Title)
+	}
+	switch p := r.Phases; {
+	case r.Outcome == timeline.Unfinished && r.Phase != "":
+		return "no end when the trace stopped, " + doing(r)
+	case r.Outcome == timeline.Unfinished:
+		return "no end when the trace stopped"
+	case r.Phase == "" && r.Status != 0:
+		return fmt.Sprintf("answered %d", r.Status)
+	case r.Phase == "" && len(p) == 0:
+		return "the trace does not tell why"
+	}
+	return "stopped " + doing(r)
+}
+
+// doing says what was being done when the request stopped, by side, phase and detail; the entry
+// without detail is for all others.
+func doing(r *timeline.Request) string {
+	detail := ""
+	if i := stoppedAt(r); i >= 0 {
+		detail = r.Phases[i].Detail
+	}
+	words := doings[r.Side]
+	if w, ok := words[string(r.Phase)+" "+detail]; ok {
+		return w
+	}
+	return cmp.Or(words[string(r.Phase)], "in phase "+string(r.Phase))
+}
+
+var doings = [...]map[string]string{
+	timeline.Client: {
+		"route":        "while no server was chosen yet",
+		"proxy":        "while looking for a proxy",
+		"resolve":      "while looking up the name of the server",
+		"connect":      "while connecting",
+		"connect pool": "while waiting for a free connection",
+		"tls":          "during the TLS handshake",
+		"send":         "while sending the request",
+		"receive":      "while waiting for the answer",
+		"receive body": "while reading the body of the answer",
+	},
+	timeline.Server: {
+		"receive": "while receiving the request",
+		"queue":   "while waiting in the queue for a worker process",
+		"process": "while the worker process was busy with it",
+		"send":    "while sending the answer",
+	},
+}
+
+// owners says which processes the requests belong to: "w3wp.exe (PID 1432)", "w3wp.exe (2 pools)";
+// "" if they are of several programs, or of none that is known.
+func owners(requests []*timeline.Request) string {
+	names, pids, pools := map[string]bool{}, map[uint32]bool{}, map[string]bool{}
+	for _, r := range requests {
+		names[r.Process] = true
+		pids[r.PID] = true
+		pools[r.AppPool] = true
+	}
+	switch {
+	case len(names) != 1 || len(pids) == 0:
+		return ""
+	case names[""] && (len(pids) != 1 || pids[0]):
+		return ""
+	}
+	r := requests[0]
+	name := cmp.Or(clean(r.Process), "the process")
+	switch {
+	case len(pids) == 1 && r.PID == 0:
+		return name
+	case len(pids) == 1 && r.Process == "":
+		return fmt.Sprintf("PID %d", r.PID)
+	case len(pids) == 1:
+		return fmt.Sprintf("%s (PID %d)", name, r.PID)
+	case len(pools) == len(pids) && !pools[""]:
+		return fmt.Sprintf("%s (%d pools)", name, len(pools))
+	}
+	return fmt.Sprintf("%s (%d processes)", name, len(pids))
+}
+
+// answers counts the status codes, the most frequent first.
+func answers(requests []*timeline.Request) string {
+	n := map[int]int{}
+	silent := 0
+	for _, r := range requests {
+		if r.Status != 0 {
+			n[r.Status]++
+		} else if r.Outcome == timeline.OK {
+			silent++
+		}
+	}
+	var codes []int
+	clientErrors := false
+	for c := range n {
+		codes = append(codes, c)
+		clientErrors = clientErrors || c >= 400 && c < 500
+	}
+	slices.SortFunc(codes, func(a, b int) int { return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b)) })
+	var parts []string
+	rest := 0
+	for i, c := range codes {
+		if i >= 6 {
+			rest += n[c]
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s x %d", thousands(n[c]), c))
+	}
+	if rest > 0 {
+		parts = append(parts, fmt.Sprintf("%s x others", thousands(rest)))
+	}
+	if silent > 0 {
+		parts = append(parts, thousands(silent)+" x not in the trace")
+	}
+	s := strings.Join(parts, ", ")
+	if clientErrors {
+		s += " (4xx is an answer, not a failure)"
+	}
+	return s
+}
+
+// shortURL is a URL as a table shows it: without scheme, host and query.
+func shortURL(url string) string {
+	_, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		rest = url
+	} else if i := strings.IndexByte(rest, '/'); i >= 0 {
+		rest = rest[i:]
+	} else {
+		rest = "/"
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	return rest
+}
+
+// shortPath is the name of a file.
+func shortPath(p string) string { return path.Base(strings.ReplaceAll(p, `\`, "/")) }
+
+// cover returns the span of time that the logs cover.
+func (a *Analysis) cover() (start, end etl.Time) {
+	for i := range a.Inputs {
+		in := &a.Inputs[i]
+		if in.Log == nil && in.Start.IsZero() {
+			continue
+		}
+		if !in.Start.IsZero() && (start.IsZero() || in.Start < start) {
+			start = in.Start
+		}
+		end = max(end, in.End)
+	}
+	return start, end
+}
+
+// zone returns the UTC offset of the traced machines in minutes; ok is false if they differ or if
+// no log tells.
+func (a *Analysis) zone() (minutes int, ok bool) {
+	for i := range a.Inputs {
+		if a.Inputs[i].Log == nil {
+			continue
+		}
+		m := a.Inputs[i].utcOffset()
+		if ok && m != minutes {
+			return 0, false
+		}
+		minutes, ok = m, true
+	}
+	return minutes, ok
+}

@@ -1,0 +1,273 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// groupTitle adds the headline of one group among others, with the phase if no story follows that tells it.
+func (s *screen) groupTitle(g *group, alone bool) {
+	t := fmt.Sprintf("%s x %s", thousands(len(g.requests)), g.title())
+	if phase := g.first().Phase; alone && phase != "" {
+		t += fmt.Sprintf(" (phase %s)", phase)
+	}
+	s.headline(sentence(t), false)
+}
+
+// story tells of a group by its first request.
+func (s *screen) story(g *group) {
+	r := g.first()
+	s.facts(g)
+	verb := map[timeline.Outcome]string{
+		timeline.Failed: "Failed", timeline.Cancelled: "Given up by the caller", timeline.Unfinished: "Without an end",
+	}[g.outcome]
+	switch {
+	case r.Verdict == nil: // the title says it
+	case r.Phase != "":
+		s.text(fmt.Sprintf("%s %s (phase %s).", verb, doing(r), r.Phase), 2)
+	case r.Status != 0:
+		s.text(fmt.Sprintf("The exchange itself went well; the answer was %s.", status(r)), 2)
+	default:
+		s.text(fmt.Sprintf("%s; the trace does not show in which phase.", verb), 2)
+	}
+	s.bar(r)
+	v := r.Verdict
+	if v == nil {
+		return
+	}
+	s.labelled("How sure:", sure(r, s.seen(v)))
+	s.block(useful)
+	context := strings.Join(sentences(v.Context), " ")
+	if v.Open != "" {
+		s.labelled("Cannot be told from this side:", sentence(v.Open)+" "+context)
+	} else if context != "" {
+		s.text(context, 2)
+	}
+	s.block(useful)
+	var not []string
+	for _, x := range v.Rejected[:min(len(v.Rejected), 4)] {
+		not = append(not, alternative(x.Why))
+	}
+	if len(not) > 0 {
+		s.labelled("Not:", sentence(strings.Join(not, "; ")))
+	}
+	s.block(needed)
+}
+
+// alternative writes "slow page: it was never sent" as "slow page (it was never sent)".
+func alternative(why string) string {
+	what, reason, ok := strings.Cut(clause(why), ": ")
+	if !ok {
+		return what
+	}
+	return what + " (" + reason + ")"
+}
+
+// actions adds what to do about a group.
+func (s *screen) actions(g *group) {
+	if v := g.first().Verdict; v != nil {
+		s.steps("Do now:", v.DoNow, 3)
+		s.steps("Find out:", v.FindOut, 3)
+	}
+}
+
+// summary tells of a group in few lines.
+func (s *screen) summary(g *group) {
+	r, last := g.first(), g.requests[len(g.requests)-1]
+	var parts []string
+	if what := strings.TrimSpace(r.Method + " " + shorten(r.URL, s.width/2)); what != "" {
+		parts = append(parts, what)
+	}
+	if !r.Start.IsZero() {
+		t := clockMS(r.Start) + " UTC"
+		if r != last {
+			t = clock(r.Start) + " to " + clock(last.Start) + " UTC"
+		}
+		parts = append(parts, t)
+	}
+	s.parts("  ", append(parts, g.ids()))
+	s.block(useful)
+	s.bar(r)
+	v := r.Verdict
+	if v == nil {
+		s.block(needed)
+		return
+	}
+	s.block(useful)
+	s.indented("How sure: " + sure(r, ""))
+	s.block(useful)
+	if len(v.DoNow) > 0 {
+		s.indented("Do now: " + sentence(v.DoNow[0]))
+	}
+	s.block(needed)
+}
+
+// others counts the groups that are not told of, and says how to see them.
+func (s *screen) others(rest []*group) {
+	n := 0
+	for _, g := range rest {
+		n += len(g.requests)
+	}
+	if n > 0 {
+		s.text(fmt.Sprintf("And %s more in %s other %s.", thousands(n), thousands(len(rest)), either(len(rest), "way", "ways")), 2)
+	}
+	s.text("Every one of them: etwhy --failed -f csv PATH; phase by phase: etwhy timeline --failed -f csv PATH", 2)
+}
+
+// facts adds the line that says which request it is.
+func (s *screen) facts(g *group) {
+	r := g.first()
+	var parts []string
+	if what := strings.TrimSpace(r.Method + " " + shorten(r.URL, s.width*2/3)); what != "" {
+		parts = append(parts, what)
+	} else if r.Server != "" {
+		parts = append(parts, "server "+r.Server)
+	}
+	if r.Side == timeline.Server && r.Client != "" {
+		parts = append(parts, "from "+r.Client)
+	}
+	parts = append(parts, s.when(g))
+	if r.AppPool != "" {
+		parts = append(parts, "pool "+r.AppPool)
+	}
+	if r.Status != 0 {
+		parts = append(parts, "answered "+status(r))
+	}
+	if r.Restarts > 0 {
+		parts = append(parts, "repeated "+either(r.Restarts, "once", thousands(r.Restarts)+" times"))
+	}
+	s.parts("", parts)
+	if n := len(g.requests); n > 1 {
+		last := g.requests[n-1]
+		alike := fmt.Sprintf("The first of %s alike: %s", thousands(n), g.ids())
+		if !last.Start.IsZero() {
+			alike += fmt.Sprintf("; the last started %s UTC", clockMS(last.Start))
+		}
+		s.text(alike+".", 2)
+	}
+}
+
+// shownIDs is how many requests of a group are named.
+const shownIDs = 4
+
+// ids lists the requests of a group.
+func (g *group) ids() string {
+	var ids []string
+	for i, r := range g.requests {
+		if i == shownIDs {
+			ids = append(ids, "...")
+			break
+		}
+		ids = append(ids, r.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// when says when the first request of a group started and ended.
+func (s *screen) when(g *group) string {
+	r := g.first()
+	if r.Start.IsZero() {
+		return ""
+	}
+	t, at := "started "+clockMS(r.Start), r.Start
+	if !r.End.IsZero() {
+		verb := map[timeline.Outcome]string{timeline.Failed: "failed", timeline.Cancelled: "given up"}[g.outcome]
+		end := cmp.Or(verb, "ended") + " " + clockMS(r.End)
+		if clockMS(r.End) != clockMS(r.Start) {
+			end = t + ", " + end
+		}
+		t, at = end, r.End
+	}
+	t += " UTC"
+	if local, ok := s.local(at); ok {
+		t += " (" + local + " server time)"
+	}
+	return t
+}
+
+// local writes a time of day by the clock of the traced machine; ok is false if that is UTC, or unknown.
+func (s *screen) local(t etl.Time) (string, bool) {
+	minutes, ok := s.zone()
+	return clock(t.Add(time.Duration(minutes) * time.Minute)), ok && minutes != 0
+}
+
+// status writes the status and substatus of a request.
+func status(r *timeline.Request) string {
+	if r.HasSub {
+		return fmt.Sprintf("%d.%d", r.Status, r.SubStatus)
+	}
+	return fmt.Sprint(r.Status)
+}
+
+// seen quotes the evidence of a verdict: the last observations, as many as two lines of the page
+// hold. Where they come from several files, it says which and when.
+func (s *screen) seen(v *timeline.Verdict) string {
+	var out []string
+	room := 2 * s.width
+	several := slices.ContainsFunc(v.Evidence, func(e timeline.Evidence) bool { return e.Input != v.Evidence[0].Input })
+	for _, e := range slices.Backward(v.Evidence) {
+		t := clause(e.Text)
+		if several {
+			t = strings.TrimSpace(shortPath(s.source(e.Input)) + " " + clockMS(e.Time) + " " + t)
+		}
+		if room -= len(t) + len("; "); room < 0 && len(out) > 0 {
+			break
+		}
+		out = append(out, t)
+	}
+	slices.Reverse(out)
+	return strings.Join(out, "; ")
+}
+
+// sure says how certain the verdict of a request is, on what evidence, and what the error was.
+func sure(r *timeline.Request, seen string) string {
+	t := r.Verdict.Confidence.String() + "."
+	raw, codes := code(r.Error), codeWords(r)
+	switch {
+	case r.Error != 0 && strings.HasSuffix(seen, raw): // with which codes begins
+		return t + " Seen: " + sentence(seen+strings.TrimPrefix(codes, raw))
+	case seen != "":
+		t += " Seen: " + sentence(seen)
+	}
+	switch w := r.WinHTTP.Code; {
+	case codes == "":
+	case w != 0 && strings.HasSuffix(seen, code(w)):
+		t = clause(t) + " (" + hresult(w) + ")."
+	case w != 0 && strings.Contains(seen, raw) && strings.Contains(seen, code(w)):
+		t += " As HRESULT: " + hresult(w) + "."
+	default:
+		t += " The error: " + sentence(codes)
+	}
+	return t
+}
+
+// codeWords names the raw code of a request and what WinHTTP makes of it; it begins with the raw code.
+func codeWords(r *timeline.Request) string {
+	w := r.WinHTTP.Code
+	switch {
+	case w == 0 && r.Error == 0:
+		return ""
+	case w == 0:
+		return code(r.Error)
+	case r.Error == 0 || r.Error == w:
+		return fmt.Sprintf("%s (%s)", code(w), hresult(w))
+	case r.WinHTTP.From == timeline.FromTable:
+		return fmt.Sprintf("%s, which WinHTTP reports as %s (%s; by its rules, not seen here)", code(r.Error), code(w), hresult(w))
+	}
+	return fmt.Sprintf("%s, which WinHTTP reports as %s (%s)", code(r.Error), code(w), hresult(w))
+}
+
+// sentences ends each text with a period.
+func sentences(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = sentence(s)
+	}
+	return out
+}
