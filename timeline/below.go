@@ -94,6 +94,7 @@ func (c *client) addTCPIP(ev *decode.Event) {
 		c.tcbs.delete(address)
 		return
 	}
+	c.s.owner = x.req.number
 	if id == 1033 {
 		d.k.local = c.s.intern([]byte(socketAddress(ev.Get("LocalAddress").Bytes())))
 	}

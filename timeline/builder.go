@@ -15,6 +15,9 @@ type Options struct {
 	// least recently used is given up; 0 means 20,000. A log whose closing events were lost must not
 	// fill the memory.
 	MaxOpen int
+	// Brief keeps of each request only what its id takes: Finish returns no requests, and InputResult.ID
+	// works as ever.
+	Brief bool
 }
 
 // A Builder joins the events of the files of one incident into requests.
@@ -30,6 +33,13 @@ type Builder struct {
 	opt      Options
 	sessions []*Session
 	requests []*Request
+	briefs   []brief // instead, with Options.Brief
+}
+
+// A brief is what the order of the requests, and so their ids, depends on.
+type brief struct {
+	start         etl.Time
+	input, number int32
 }
 
 // NewBuilder returns a Builder without inputs.
@@ -73,6 +83,9 @@ type Session struct {
 	first, last etl.Time // of the events seen
 	texts       map[string]string
 	abandoned   int // open requests and connections given up for want of room
+
+	begun int   // requests so far; each has its number from it
+	owner int32 // number of the request that the event in hand belongs to; 0 = none
 }
 
 // A route is the sub-builder that a provider's events go to.
@@ -109,24 +122,36 @@ func addWinHTTP(s *Session, ev *decode.Event) {
 	s.client.addWinHTTP(ev)
 }
 
-// Add takes the next event. It keeps nothing of ev.
-func (s *Session) Add(ev *decode.Event) {
+// Add takes the next event. It keeps nothing of ev. It returns the number of the request that the event
+// belongs to, which is the same whenever the same events are added; [InputResult.ID] turns it into an id.
+// 0 is no request.
+func (s *Session) Add(ev *decode.Event) (request int) {
 	if ev.Kind() != etl.KindEvent {
-		return
+		return 0
 	}
 	provider := ev.Provider()
 	s.health.add(provider, ev)
 	now := ev.Time()
 	if now <= 0 || now > lastMoment {
-		return // a damaged timestamp: it has no place in the story
+		return 0 // a damaged timestamp: it has no place in the story
 	}
 	if s.first.IsZero() {
 		s.first = now
 	}
 	s.last = max(s.last, now)
+	s.owner = 0
 	if r := routes[provider]; r != nil {
 		r(s, ev)
 	}
+	return int(s.owner)
+}
+
+// begin gives a new request its number. The event in hand belongs to it.
+func (s *Session) begin(r *Request) *Request {
+	s.begun++
+	r.number = int32(s.begun)
+	s.owner = r.number
+	return r
 }
 
 // lastMoment bounds believable times, so that sums and differences of them do not overflow.
@@ -143,6 +168,10 @@ func (s *Session) Close() {
 // to write to it until Close, never to its Start.
 func (s *Session) emit(r *Request) {
 	r.Input = s.number
+	if s.b.opt.Brief {
+		s.b.briefs = append(s.b.briefs, brief{r.Start, int32(s.number), r.number})
+		return
+	}
 	if r.facts != nil && s.in.Loss.Any() {
 		r.facts.seen |= factLoss
 	}
@@ -174,7 +203,20 @@ type InputResult struct {
 	First, Last etl.Time // of its events; 0 = none
 	Health      Health
 	Abandoned   int // open requests and connections given up for want of room
+
+	ids []int32 // by request number
 }
+
+// ID returns the id of the request with a number that [Session.Add] returned, or "".
+func (in *InputResult) ID(request int) string {
+	if request <= 0 || request >= len(in.ids) || in.ids[request] == 0 {
+		return ""
+	}
+	return requestID(int(in.ids[request]))
+}
+
+// requestID returns the id of the n-th request, counted from 1.
+func requestID(n int) string { return "r" + strconv.Itoa(n) }
 
 // Finish joins, judges and numbers the requests. Call it once, after the last input is closed.
 func (b *Builder) Finish() *Result {
@@ -185,15 +227,22 @@ func (b *Builder) Finish() *Result {
 		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.Input, y.Input))
 	})
 	for i, r := range b.requests {
-		r.ID = "r" + strconv.Itoa(i+1)
+		r.ID = requestID(i + 1)
+		b.briefs = append(b.briefs, brief{r.Start, int32(r.Input), r.number})
 	}
+	slices.SortStableFunc(b.briefs, func(x, y brief) int {
+		return cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(x.input, y.input))
+	})
 	judgeAll(b.requests)
 	res := &Result{Requests: b.requests}
 	for _, s := range b.sessions {
 		res.Inputs = append(res.Inputs, InputResult{
 			Path: s.in.Path, First: s.first, Last: s.last,
-			Health: s.health.result(s), Abandoned: s.abandoned,
+			Health: s.health.result(s), Abandoned: s.abandoned, ids: make([]int32, s.begun+1),
 		})
+	}
+	for i, q := range b.briefs {
+		res.Inputs[q.input].ids[q.number] = int32(i + 1)
 	}
 	return res
 }

@@ -82,6 +82,7 @@ type phrase struct {
 
 // note keeps the event in hand as possible evidence.
 func (x *exchange) note(ev *decode.Event, p *phrase, err Code, name string, n uint64) {
+	x.c.s.owner = x.req.number
 	if len(x.notes) >= maxNotes {
 		x.notes = slices.Delete(x.notes, maxNotes/3, maxNotes/3+1)
 	}
@@ -92,7 +93,7 @@ func (x *exchange) note(ev *decode.Event, p *phrase, err Code, name string, n ui
 func (c *client) open(ev *decode.Event, address, handle uint64) *exchange {
 	x := &exchange{
 		c:   c,
-		req: &Request{Side: Client, PID: ev.PID(), Start: c.now},
+		req: c.s.begin(&Request{Side: Client, PID: ev.PID(), Start: c.now}),
 		leg: leg{start: c.now},
 	}
 	x.enter(ev.PID(), address, handle)
@@ -244,7 +245,9 @@ func (x *exchange) sending() {
 		t.connected = true
 		l.seen |= factConnected
 		l.seen &^= factTryFailed
-	case l.conn != nil && (l.conn.carried > 0 || l.conn.opened.IsZero()):
+	case l.conn == nil:
+		l.seen |= factReused // which one, was not seen
+	case l.conn.carried > 0 || l.conn.opened.IsZero():
 		l.seen |= factReused
 		l.idleSince = l.conn.used
 	}
@@ -525,7 +528,7 @@ func (x *exchange) timer(f *facts, at etl.Time) {
 		f.seen |= factTimerCancel
 	}
 	ran := stopped || x.req.Outcome == Failed && x.rawError() == codeTimeout
-	if ran && (source == TimerTrace || near(f.wait, limit)) {
+	if ran && (near(f.wait, limit) || source == TimerTrace && f.seen.has(factPartial)) {
 		x.req.Timer = &Timer{Name: name, Limit: limit, Source: source}
 	}
 }
@@ -698,7 +701,7 @@ func (n *note) text() string {
 	}
 	switch {
 	case n.n == 0:
-	case n.from == &webPhrases[101] || n.from.provider == "Schannel":
+	case n.from == &webPhrases[101] || n.from == &interimPhrase || n.from.provider == "Schannel":
 		t += " " + strconv.FormatUint(n.n, 10)
 	case n.from == &webPhrases[713]:
 		t += ", flags 0x" + strconv.FormatUint(n.n, 16)

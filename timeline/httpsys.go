@@ -164,6 +164,7 @@ func (h *httpSys) request(ev *decode.Event) *inbound {
 		}
 	}
 	x.touch(h.now)
+	h.s.owner = x.r.number
 	return x
 }
 
@@ -180,6 +181,7 @@ func (h *httpSys) known(ev *decode.Event) *inbound {
 	}
 	if x != nil {
 		x.touch(h.now)
+		h.s.owner = x.r.number
 	}
 	return x
 }
@@ -198,7 +200,7 @@ func (h *httpSys) open(id uint64, ev *decode.Event) *inbound {
 }
 
 func (h *httpSys) newInbound() *inbound {
-	return &inbound{r: &Request{Side: Server, Start: h.now}, seen: h.now}
+	return &inbound{r: h.s.begin(&Request{Side: Server, Start: h.now}), seen: h.now}
 }
 
 // join puts x on a connection.

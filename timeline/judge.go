@@ -228,7 +228,7 @@ func words(r *Request, f *facts) *strings.Replacer {
 		"{server}", server, "{address}", address, "{port}", port, "{host}", name, "{process}", process,
 		"{limit}", limit, "{wait}", spell(f.wait), "{proxy}", spell(f.proxy), "{duration}", spell(r.Duration()),
 		"{bytes}", strconv.FormatUint(f.bytes, 10)+" bytes", "{status}", strconv.Itoa(r.Status),
-		"{doing}", doing[r.Phase], "{what}", r.what(),
+		"{doing}", r.doing(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
 		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
 	)
@@ -248,11 +248,19 @@ var doing = map[PhaseName]string{
 	PhaseProcess: "while the worker had it",
 }
 
+// doing says what was being done when the request stopped.
+func (r *Request) doing() string {
+	if r.Phase == PhaseReceive && r.stoppedIn() == "body" {
+		return "while the answer was coming in"
+	}
+	return doing[r.Phase]
+}
+
 // what says in general terms how a request failed.
 func (r *Request) what() string {
 	s := "the request failed"
 	if r.Phase != "" {
-		s += " " + doing[r.Phase]
+		s += " " + r.doing()
 	}
 	switch {
 	case r.Error != 0:

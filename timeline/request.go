@@ -52,7 +52,8 @@ type Request struct {
 	Related []Related
 	Marks   []Mark // the events of a request that was repeated, in time order; others quote them in their verdict
 
-	facts *facts // for the rules; nil once judged, and for requests that went well
+	facts  *facts // for the rules; nil once judged, and for requests that went well
+	number int32  // among the requests of its input, in the order in which they were begun; see Session.Add
 }
 
 // Duration returns End-Start, or 0 while unfinished.

@@ -177,7 +177,7 @@ func (t *textForm) begin(l *textLine, key textKey) *textRequest {
 		t.finish(old)
 	}
 	x := &textRequest{
-		r:   &Request{Side: Client, PID: l.PID, Process: t.keep(l.Process), Start: l.at, facts: &facts{seen: factText}},
+		r:   t.s.begin(&Request{Side: Client, PID: l.PID, Process: t.keep(l.Process), Start: l.at, facts: &facts{seen: factText}}),
 		key: key, undated: l.undated,
 	}
 	if x.r.Process != "" && !isWorker(x.r.Process) {

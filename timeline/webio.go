@@ -58,7 +58,6 @@ type happening struct {
 // versions 0 and 1 name them alike.
 var webEvents = [...]webEvent{
 	15:  {ofRequest, "Request", "Error", onOption, "", 0},
-	18:  {ofRequest, "Request", "Error", onDone, "the request could not be created", 0},
 	19:  {ofHandle, "ApiHandle", "", onClose, "", 0},
 	30:  {ofHandle, "ApiHandle", "", onClose, "", 0},
 	100: {ofRequest, "Request", "", onRequestHead, "request headers sent", opens},
@@ -128,14 +127,19 @@ var webStates = map[uint16]webEvent{
 	2141: {ofRequest, "Context", "", onComplete, "", 0},
 }
 
-// webRequestCreate is the event that begins a WebIO request.
-const webRequestCreate = 17
+// The events that begin a WebIO request, or fail to.
+const (
+	webCreate       = 17
+	webCreateFailed = 18
+)
 
 // Words for the events that the table does not have, or that say several things.
 var (
 	createPhrase     = phrase{"WebIO", "request created"}
+	noCreatePhrase   = phrase{"WebIO", "the request could not be created"}
 	restartPhrase    = phrase{"WebIO", "request restarted"}
 	peerClosedPhrase = phrase{"WebIO", "the other end closed the connection"}
+	interimPhrase    = phrase{"WebIO", "the server answered in the interim"}
 	notHTTPPhrase    = phrase{"WebIO", "what came back is not HTTP"}
 	clientCertPhrase = phrase{"WebIO", "the server asks for a client certificate"}
 	webPhrases       = func() (p [len(webEvents)]phrase) {
@@ -155,17 +159,28 @@ func (c *client) addWebIO(ev *decode.Event) {
 	*h = happening{Event: ev, c: c}
 	var e webEvent
 	switch {
-	case id == webRequestCreate:
+	case id == webCreate:
 		x := c.create(ev)
 		c.touch(ev, x)
 		x.note(ev, &createPhrase, 0, "", 0)
+		return
+	case id == webCreateFailed:
+		x := c.create(ev)
+		c.touch(ev, x)
+		err := Code(ev.Get("Error").Uint())
+		x.note(ev, &noCreatePhrase, err, "", 0)
+		x.fail(err)
+		x.close()
 		return
 	case int(id) < len(webEvents):
 		e, h.words = webEvents[id], &webPhrases[id]
 	default:
 		e, h.words = webStates[id], &restartPhrase
 	}
-	if e.do == nil {
+	if e.do == nil { // it tells nothing that others do not, and belongs to its request all the same
+		if x := c.byActivity(ev); x != nil {
+			c.s.owner = x.req.number
+		}
 		return
 	}
 	h.x, h.k = c.owner(&e, ev)
@@ -188,6 +203,7 @@ func (c *client) addWebIO(ev *decode.Event) {
 func (c *client) touch(ev *decode.Event, x *exchange) {
 	c.now = max(c.now, x.last)
 	x.last = c.now
+	c.s.owner = x.req.number
 	c.threads.put(scope{ev.PID(), uint64(ev.TID())}, x)
 }
 
@@ -659,7 +675,9 @@ func onResponseHead(h *happening) bool {
 		return true
 	}
 	if status >= 100 && status < 200 && status != 101 {
-		return false // the answer is still to come
+		l.firstByte, l.bytes = 0, 0 // the answer is still to come
+		h.words, h.n = &interimPhrase, uint64(status)
+		return true
 	}
 	x.answer(status)
 	l.complete(h.c.now)
@@ -693,7 +711,6 @@ func onReadStart(h *happening) bool {
 
 func onRead(h *happening) bool {
 	x, l := h.x, &h.x.leg
-	l.reading = false
 	if isError(h.err) {
 		if l.receive == 0 && !isCancel(h.err) {
 			l.receive = h.err
@@ -701,6 +718,7 @@ func onRead(h *happening) bool {
 		x.fail(h.err)
 		return true
 	}
+	l.reading = false
 	if l.headers.IsZero() {
 		l.arrived(h.c.now)
 		l.complete(h.c.now)

@@ -85,6 +85,9 @@ var (
 func (c *client) addCall(ev *decode.Event, id uint16) {
 	thread := scope{ev.PID(), uint64(ev.TID())}
 	internet := scope{ev.PID(), ev.Get("ApiHandle").Uint()}
+	if x := live(c.internet.get(internet)); x != nil {
+		c.s.owner = x.req.number
+	}
 	switch id {
 	case apiCallStart:
 		c.calls.put(thread, apiCall{internet.id})

@@ -4,17 +4,16 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+	"github.com/etwhy/etwhy/timeline/incident"
 	"github.com/etwhy/etwhy/timeline/report"
 )
 
 func runEvents(env *environment, opts *options, args []string) error {
-	providers, err := parseProviders(opts.providers)
-	if err != nil {
-		return err
-	}
 	s, err := env.open(opts, args)
 	if err != nil {
 		return err
@@ -25,27 +24,32 @@ func runEvents(env *environment, opts *options, args []string) error {
 	if err != nil {
 		return err
 	}
+	providers, err := s.providers()
+	if err != nil {
+		return err
+	}
+	keep, result := s.eventFilter(filter)
 	s.done()
 	return s.write(func(w io.Writer, ro report.Options) error {
 		out, err := report.NewEventWriter(w, opts.format, ro)
 		if err != nil {
 			return err
 		}
-		for ev := range s.inc.Events() {
-			if filter.To != 0 && ev.Time() > filter.To {
-				break
-			}
-			if ev.Time() < filter.From || len(providers) > 0 && !slices.Contains(providers, ev.Provider()) {
+		for ev := range s.inc.Events(result) {
+			at := ev.Time()
+			if at < filter.From || filter.To != 0 && at > filter.To ||
+				len(providers) > 0 && !slices.Contains(providers, ev.Provider()) {
 				continue
 			}
 			process := ""
-			if p, ok := ev.Input.Decoder().Processes().At(ev.PID(), ev.Time()); ok {
+			if p, ok := ev.Input.Decoder().Processes().At(ev.PID(), at); ok {
 				process = p.Name
 			}
-			if !filter.MatchProcess(ev.PID(), process) {
+			if !keep(&ev, process) {
 				continue
 			}
-			if err := out.Write(report.EventRow{Event: ev.Event, Input: ev.Input.Path, Process: process}); err != nil {
+			row := report.EventRow{Event: ev.Event, Input: ev.Input.Path, Process: process, Request: ev.Request}
+			if err := out.Write(row); err != nil {
 				return err
 			}
 		}
@@ -53,13 +57,44 @@ func runEvents(env *environment, opts *options, args []string) error {
 	}, exitOK)
 }
 
-// parseProviders turns names and GUIDs into GUIDs.
-func parseProviders(names []string) ([]etl.GUID, error) {
+// eventFilter says which events the filter keeps, and the result that events need to know their requests:
+// nil if neither the filter nor the format asks for them, which saves building them.
+func (s *session) eventFilter(f *timeline.Filter) (keep func(ev *incident.Event, process string) bool, result *timeline.Result) {
+	byProcess := len(f.PIDs) > 0 || len(f.Processes) > 0
+	byRequest := len(f.AppPools) > 0 || len(f.URLs) > 0 || len(f.Hosts) > 0 || len(f.IDs) > 0 || f.FailedOnly || f.MinDuration > 0
+	if !byProcess && !byRequest {
+		if s.opts.format != "table" && s.opts.format != "csv" { // which have no column for the request
+			result = s.inc.Analyze(timeline.Options{Brief: true})
+		}
+		return func(*incident.Event, string) bool { return true }, result
+	}
+	result = s.inc.Analyze(timeline.Options{})
+	s.warnFilter(f, result)
+	everything := *f
+	everything.AllTraffic = true
+	selected := map[string]bool{}
+	for _, r := range everything.Select(result.Requests).Requests {
+		selected[r.ID] = true
+	}
+	return func(ev *incident.Event, process string) bool {
+		return selected[ev.Request] || !byRequest && f.MatchProcess(ev.PID(), process)
+	}, result
+}
+
+// providers turns the names and GUIDs of --provider into GUIDs.
+func (s *session) providers() ([]etl.GUID, error) {
 	var guids []etl.GUID
-	for _, name := range names {
+	for _, name := range s.opts.providers {
 		g, ok := schema.ByName(name)
+		for _, in := range s.inc.Inputs {
+			for _, p := range in.Providers {
+				if !ok && strings.EqualFold(p.Name, name) {
+					g, ok = p.GUID, true
+				}
+			}
+		}
 		if !ok {
-			return nil, exitError{exitUsage, fmt.Errorf("--provider %q: no such provider is known; give its GUID (etwhy info lists those of a file)", name)}
+			return nil, exitError{exitUsage, fmt.Errorf("--provider %q: no such provider is known; give its GUID (etwhy info -f json lists those of a file)", name)}
 		}
 		guids = append(guids, g)
 	}

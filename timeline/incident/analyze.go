@@ -66,23 +66,32 @@ func (in *Input) feedText(s *timeline.Session) error {
 	return nil
 }
 
-// An Event is a decoded record and the input that it is from.
+// An Event is a decoded record, the input that it is from, and the request that it belongs to.
 type Event struct {
 	*decode.Event
-	Input *Input
+	Input   *Input
+	Request string // id; "" if none, or if Events was called without a result
 }
 
-// Events returns all records that are not the log's own, of all inputs, by time. An event is valid until
-// the next step. Call Scan first.
-func (inc *Incident) Events() iter.Seq[Event] {
-	var logs []*Input
-	for _, in := range inc.Inputs {
-		if in.Log != nil && in.DuplicateOf == "" {
-			logs = append(logs, in)
+// Events returns all records that are not the log's own, of all inputs, by time. With the result of Analyze
+// (Options.Brief is enough) the events know their requests; without it they are read a good deal faster.
+// An event is valid until the next step. Call Scan first.
+func (inc *Incident) Events(res *timeline.Result) iter.Seq[Event] {
+	var logs []iter.Seq[Event]
+	b := timeline.NewBuilder(timeline.Options{Brief: true})
+	for i, in := range inc.Inputs {
+		s := b.Input(in.describe())
+		if in.Log == nil || in.DuplicateOf != "" {
+			continue
 		}
+		request := func(*decode.Event) string { return "" }
+		if res != nil {
+			request = func(ev *decode.Event) string { return res.Inputs[i].ID(s.Add(ev)) }
+		}
+		logs = append(logs, in.events(request))
 	}
 	if len(logs) == 1 {
-		return logs[0].events
+		return logs[0]
 	}
 	return func(yield func(Event) bool) {
 		type source struct {
@@ -90,8 +99,8 @@ func (inc *Incident) Events() iter.Seq[Event] {
 			ev   Event
 		}
 		var open []source
-		for _, in := range logs {
-			next, stop := iter.Pull(iter.Seq[Event](in.events))
+		for _, events := range logs {
+			next, stop := iter.Pull(events)
 			defer stop()
 			if ev, ok := next(); ok {
 				open = append(open, source{next, ev})
@@ -116,14 +125,18 @@ func (inc *Incident) Events() iter.Seq[Event] {
 	}
 }
 
-// events yields the listed records of one log by time.
-func (in *Input) events(yield func(Event) bool) {
-	for r, err := range in.Log.Records() {
-		if err != nil {
-			return // met by the scan already
-		}
-		if !decode.IsLogRecord(r) && !yield(Event{in.decoder.Decode(r), in}) {
-			return
+// events returns the listed records of one log by time.
+func (in *Input) events(request func(*decode.Event) string) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for r, err := range in.Log.Records() {
+			if err != nil {
+				return // met by the scan already
+			}
+			ev := in.decoder.Decode(r)
+			id := request(ev)
+			if !decode.IsLogRecord(r) && !yield(Event{ev, in, id}) {
+				return
+			}
 		}
 	}
 }

@@ -208,10 +208,46 @@ func TestEvents(t *testing.T) {
 	inc.AddFS(fsys, ".", "case")
 	inc.Scan(false)
 	var got []uint64
-	for ev := range inc.Events() {
+	for ev := range inc.Events(nil) {
 		got = append(got, ev.Get("ApiHandle").Uint())
 	}
 	if want := []uint64{1, 2, 3, 4}; !slices.Equal(got, want) {
 		t.Errorf("events %v, want %v", got, want)
+	}
+}
+
+// TestEventRequests: each event names the request that it belongs to, by the id that Analyze gave.
+func TestEventRequests(t *testing.T) {
+	fsys := fstest.MapFS{"a.etl": {Data: healthy(t, 3)}, "b.etl": {Data: healthy(t, 2)}}
+	inc := incident.New(incident.Options{})
+	defer inc.Close()
+	inc.AddFS(fsys, ".", "case")
+	inc.Scan(false)
+	res := inc.Analyze(timeline.Options{})
+	brief := inc.Analyze(timeline.Options{Brief: true})
+	if len(brief.Requests) != 0 {
+		t.Errorf("%d requests in a brief result", len(brief.Requests))
+	}
+	urls := map[string]string{}
+	for _, r := range res.Requests {
+		urls[r.ID] = r.URL
+	}
+	seen := map[string]int{}
+	for ev := range inc.Events(brief) {
+		if ev.Request == "" {
+			continue
+		}
+		seen[ev.Request]++
+		if uri := ev.Get("URI"); uri.OK() && uri.Text() != urls[ev.Request] {
+			t.Errorf("%s is %s, its event 17 says %s", ev.Request, urls[ev.Request], uri.Text())
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("events of %d requests, want 5", len(seen))
+	}
+	for id, n := range seen {
+		if n < 20 {
+			t.Errorf("%d events of %s, a healthy request has more", n, id)
+		}
 	}
 }
