@@ -37,8 +37,6 @@ type inflater interface {
 	// inflate appends to dst until its length is limit or the input ends. The caller keeps at least
 	// history bytes of what was appended before at the end of dst.
 	inflate(dst []byte, limit int) ([]byte, error)
-	// done reports whether the input has ended.
-	done() bool
 	// history returns how far back the format reaches, in bytes.
 	history() int
 }
@@ -114,7 +112,6 @@ type xpress struct {
 	match  match
 }
 
-func (x *xpress) done() bool   { return len(x.src) == 0 && x.match.left == 0 }
 func (x *xpress) history() int { return 8192 }
 
 func (x *xpress) inflate(dst []byte, limit int) ([]byte, error) {
@@ -243,7 +240,6 @@ type lznt1 struct {
 	buf   [4096]byte
 }
 
-func (z *lznt1) done() bool   { return len(z.src) == 0 && len(z.chunk) == 0 }
 func (z *lznt1) history() int { return 0 }
 
 func (z *lznt1) inflate(dst []byte, limit int) ([]byte, error) {
@@ -331,9 +327,6 @@ type xpressHuffman struct {
 	symbols [512]uint16
 }
 
-func (x *xpressHuffman) done() bool {
-	return len(x.src) == 0 && x.block <= 0 && x.match.left == 0
-}
 func (x *xpressHuffman) history() int { return 65536 }
 
 func (x *xpressHuffman) inflate(dst []byte, limit int) ([]byte, error) {

@@ -376,9 +376,6 @@ func (l *Log) Compression() Compression {
 	return Uncompressed
 }
 
-// Buffers returns the number of buffers in the file.
-func (l *Log) Buffers() int { return len(l.buffers) }
-
 // Loss returns what is missing from the log. It is known from the start.
 func (l *Log) Loss() Loss { return l.loss }
 

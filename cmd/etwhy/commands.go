@@ -172,16 +172,17 @@ func version() string {
 
 // create opens the file that -o names, or standard output.
 func (env *environment) create(opts *options) (io.WriteCloser, error) {
-	if opts.output == "" || opts.output == "-" {
+	if !opts.toFile() {
 		return nopCloser{env.stdout}, nil
 	}
 	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if opts.force {
+	info, err := os.Stat(opts.output)
+	if opts.force || err == nil && !info.Mode().IsRegular() { // there is nothing to lose in a device or pipe
 		mode = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
 	}
 	f, err := os.OpenFile(opts.output, mode, 0o666)
 	if os.IsExist(err) {
-		return nil, exitError{exitUsage, fmt.Errorf("%s exists: choose another name for -o, or add --force", opts.output)}
+		return nil, opts.exists()
 	}
 	if err != nil {
 		return nil, exitError{exitUsage, err}

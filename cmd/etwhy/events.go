@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"io"
 	"slices"
 	"strings"
@@ -14,20 +14,12 @@ import (
 )
 
 func runEvents(env *environment, opts *options, args []string) error {
-	s, err := env.open(opts, args)
+	s, filter, err := env.scan(opts, args)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	s.inc.Scan(false)
-	filter, err := s.filter()
-	if err != nil {
-		return err
-	}
-	providers, err := s.providers()
-	if err != nil {
-		return err
-	}
+	providers := s.providers()
 	keep, result := s.eventFilter(filter)
 	s.done()
 	return s.write(func(w io.Writer, ro report.Options) error {
@@ -82,21 +74,29 @@ func (s *session) eventFilter(f *timeline.Filter) (keep func(ev *incident.Event,
 }
 
 // providers turns the names and GUIDs of --provider into GUIDs.
-func (s *session) providers() ([]etl.GUID, error) {
+func (s *session) providers() []etl.GUID {
 	var guids []etl.GUID
+	seen := map[string]bool{}
+	for _, in := range s.inc.Inputs {
+		for _, p := range in.Providers {
+			seen[cmp.Or(p.Name, p.GUID.String())] = true
+		}
+	}
 	for _, name := range s.opts.providers {
 		g, ok := schema.ByName(name)
+		found := false
 		for _, in := range s.inc.Inputs {
 			for _, p := range in.Providers {
 				if !ok && strings.EqualFold(p.Name, name) {
 					g, ok = p.GUID, true
 				}
+				found = found || ok && p.GUID == g
 			}
 		}
-		if !ok {
-			return nil, exitError{exitUsage, fmt.Errorf("--provider %q: no such provider is known; give its GUID (etwhy info -f json lists those of a file)", name)}
+		if !found && len(seen) > 0 && !s.opts.quiet {
+			s.env.warn("warning: no events of provider %s; providers seen: %s", name, list(seen))
 		}
-		guids = append(guids, g)
+		guids = append(guids, g) // zero, which no event has, where the name says nothing
 	}
-	return guids, nil
+	return guids
 }

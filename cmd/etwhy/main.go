@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -47,7 +48,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.Execute()
-	if err == nil || errors.Is(err, syscall.EPIPE) {
+	if err == nil || isClosedPipe(err) {
 		return exitOK
 	}
 	var exit exitError
@@ -61,6 +62,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 	}
 	return exit.code
+}
+
+// isClosedPipe reports whether writing failed because nobody reads standard output any more.
+func isClosedPipe(err error) bool {
+	const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232) // of Windows, where EPIPE is made up
+	windows := runtime.GOOS == "windows" && (errors.Is(err, brokenPipe) || errors.Is(err, noData))
+	return windows || errors.Is(err, syscall.EPIPE)
 }
 
 // shieldNumbers lets words like -2147012894 be arguments and not flags: if there are any, it puts the flags
@@ -100,21 +108,22 @@ func shieldNumbers(root *cobra.Command, args []string) []string {
 
 // wantsValue reports whether word is a flag of any command whose value is the next word.
 func wantsValue(root *cobra.Command, word string) bool {
-	if len(word) < 2 || word[0] != '-' || strings.Contains(word, "=") {
-		return false
+	name, long := strings.CutPrefix(word, "--")
+	if long {
+		return takesValue(root, func(set *pflag.FlagSet) *pflag.Flag { return set.Lookup(name) })
 	}
-	for _, c := range append(root.Commands(), root) {
-		for _, set := range []*pflag.FlagSet{c.Flags(), c.PersistentFlags()} {
-			var f *pflag.Flag
-			if name, long := strings.CutPrefix(word, "--"); long {
-				f = set.Lookup(name)
-			} else {
-				f = set.ShorthandLookup(word[len(word)-1:])
-			}
-			if f != nil && f.NoOptDefVal == "" {
-				return true
-			}
+	for i := 1; i < len(word); i++ { // several letters may stand together, and the value behind them: -qfjson
+		if takesValue(root, func(set *pflag.FlagSet) *pflag.Flag { return set.ShorthandLookup(word[i : i+1]) }) {
+			return i == len(word)-1
 		}
 	}
 	return false
+}
+
+// takesValue reports whether any command has the flag and it needs a value.
+func takesValue(root *cobra.Command, lookup func(*pflag.FlagSet) *pflag.Flag) bool {
+	return slices.ContainsFunc(append(root.Commands(), root), func(c *cobra.Command) bool {
+		f := lookup(c.Flags())
+		return f != nil && f.NoOptDefVal == ""
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,7 +80,20 @@ func (o *options) check() error {
 	if o.around != "" && (o.from != "" || o.to != "") {
 		return exitError{exitUsage, fmt.Errorf("--around sets both ends: leave out --from and --to")}
 	}
-	return nil
+	if _, err := os.Lstat(o.output); err == nil && !o.force && o.toFile() {
+		return o.exists()
+	}
+	// Any day will do to see whether times can be read.
+	_, err := o.filter(time.Unix(0, 0), time.Unix(0, 0), 0)
+	return err
+}
+
+// toFile reports whether the result goes to a file, not to standard output.
+func (o *options) toFile() bool { return o.output != "" && o.output != "-" }
+
+// exists is the error of a run that would replace the file that -o names.
+func (o *options) exists() error {
+	return exitError{exitUsage, fmt.Errorf("%s exists: choose another name for -o, or add --force", o.output)}
 }
 
 // filterText returns the filter flags as the user may have written them.
@@ -138,26 +152,40 @@ func (o *options) filter(start, end time.Time, bias time.Duration) (*timeline.Fi
 	if err != nil {
 		return nil, err
 	}
-	moment := func(flag, value string, shift time.Duration) (etl.Time, error) {
+	span := span{start, end, zone}
+	moment := func(flag, value string, lean lean, after time.Time) (time.Time, error) {
 		if value == "" {
-			return 0, nil
+			return time.Time{}, nil
 		}
-		t, err := parseMoment(value, zone, start, end)
+		t, err := span.parse(value, lean, after)
 		if err != nil {
-			return 0, exitError{exitUsage, fmt.Errorf("--%s: %w", flag, err)}
+			return t, exitError{exitUsage, fmt.Errorf("--%s: %w", flag, err)}
 		}
-		return etl.FromTime(t.Add(shift)), nil
+		return t, nil
 	}
 	if o.around != "" {
-		if f.From, err = moment("around", o.around, -aroundSpan); err == nil {
-			f.To, err = moment("around", o.around, aroundSpan)
-		}
+		t, err := moment("around", o.around, leanNowhere, time.Time{})
+		f.From, f.To = etl.FromTime(t.Add(-aroundSpan)), etl.FromTime(t.Add(aroundSpan))
 		return f, err
 	}
-	if f.From, err = moment("from", o.from, 0); err == nil {
-		f.To, err = moment("to", o.to, 0)
+	from, err := moment("from", o.from, leanBefore, time.Time{})
+	if err != nil {
+		return nil, err
 	}
-	return f, err
+	to, err := moment("to", o.to, leanAfter, from)
+	switch {
+	case err != nil:
+		return nil, err
+	case o.from != "" && o.to != "" && to.Before(from):
+		return nil, exitError{exitUsage, fmt.Errorf("--to %s is before --from %s", o.to, o.from)}
+	}
+	if o.from != "" {
+		f.From = etl.FromTime(from)
+	}
+	if o.to != "" {
+		f.To = etl.FromTime(to)
+	}
+	return f, nil
 }
 
 // location returns the zone that --tz names.
@@ -175,32 +203,66 @@ func (o *options) location(bias time.Duration) (*time.Location, error) {
 	return zone, nil
 }
 
-// parseMoment reads RFC 3339, or a clock time in zone on the day on which it falls into start..end,
-// or next to it.
-func parseMoment(s string, zone *time.Location, start, end time.Time) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+// A span is what the inputs cover, and the zone of clock times.
+type span struct {
+	start, end time.Time // zero if no input tells
+	zone       *time.Location
+}
+
+// A lean says on which side of a span a clock time is rather looked for that does not lie within.
+type lean uint8
+
+const (
+	leanNowhere lean = iota
+	leanBefore
+	leanAfter
+)
+
+// parse reads RFC 3339, or a date and time or a clock time in the span's zone. A clock time is that of the
+// day on which it lies in the span or nearest to it, and not before after.
+func (s span) parse(text string, lean lean, after time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return t, nil
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+		if t, err := time.ParseInLocation(layout, text, s.zone); err == nil {
 			return t, nil
 		}
 	}
 	for _, layout := range []string{"15:04:05.999999999", "15:04", "3:04PM", "3:04:05PM"} {
-		clock, err := time.Parse(layout, strings.ToUpper(strings.ReplaceAll(s, " ", "")))
+		clock, err := time.Parse(layout, strings.ToUpper(strings.ReplaceAll(text, " ", "")))
 		if err != nil {
 			continue
 		}
-		if start.IsZero() {
-			return time.Time{}, fmt.Errorf("%q has no date, and no input tells one: write 2006-01-02T%s", s, s)
+		if s.start.IsZero() {
+			return time.Time{}, fmt.Errorf("%q has no date, and no input tells one: write 2006-01-02T%s", text, text)
 		}
-		first := start.In(zone)
-		day := time.Date(first.Year(), first.Month(), first.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), zone)
-		// The capture may begin before midnight and the time lie behind it.
-		if next := day.AddDate(0, 0, 1); day.Before(start) && !next.After(end) {
-			return next, nil
-		}
-		return day, nil
+		return s.nearest(clock, lean, after), nil
 	}
-	return time.Time{}, fmt.Errorf("%q is no time: want RFC 3339 (2006-01-02T15:04:05Z) or a clock time (15:04)", s)
+	return time.Time{}, fmt.Errorf("%q is no time: want RFC 3339 (2006-01-02T15:04:05Z) or a clock time (15:04)", text)
+}
+
+// nearest returns the first moment with that clock time that is nearest to the span, and not before after.
+// The side that it leans to counts half.
+func (s span) nearest(clock time.Time, lean lean, after time.Time) (best time.Time) {
+	distance := func(t time.Time) time.Duration {
+		before, behind := s.start.Sub(t), t.Sub(s.end)
+		switch lean {
+		case leanBefore:
+			before /= 2
+		case leanAfter:
+			behind /= 2
+		}
+		return max(before, behind, 0)
+	}
+	first := s.start.In(s.zone)
+	for day := -1; ; day++ {
+		t := time.Date(first.Year(), first.Month(), first.Day()+day, clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), s.zone)
+		if !t.Before(after) && (best.IsZero() || distance(t) < distance(best)) {
+			best = t
+		}
+		if t.After(s.end) && !best.IsZero() {
+			return best
+		}
+	}
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,26 +38,25 @@ func runTimeline(env *environment, opts *options, args []string) error {
 // analyzed reads the inputs, builds the requests, selects, and writes them.
 func analyzed(env *environment, opts *options, args []string,
 	write func(io.Writer, string, *report.Analysis, report.Options) error, code func(*report.Analysis) int) error {
-	s, err := env.open(opts, args)
+	s, filter, err := env.scan(opts, args)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	s.inc.Scan(false)
-	filter, err := s.filter()
-	if err != nil {
-		return err
-	}
 	result := s.inc.Analyze(timeline.Options{})
 	s.done()
 	s.warnFilter(filter, result)
-	if opts.format == "table" && !s.inc.Readable() {
-		return exitError{exitInput, errors.New("nothing to analyze: no trace among these files")}
-	}
 	a := s.model()
 	a.Selection = filter.Select(result.Requests)
 	a.Traces = result.Inputs
-	return s.write(func(w io.Writer, ro report.Options) error { return write(w, opts.format, a, ro) }, code(a))
+	exit := code(a)
+	if !s.inc.Readable() {
+		s.env.warn("nothing to analyze: no trace among these files")
+		if exit = exitInput; opts.format == "table" { // whose sentences would be about a trace
+			return exitError{code: exit}
+		}
+	}
+	return s.write(func(w io.Writer, ro report.Options) error { return write(w, opts.format, a, ro) }, exit)
 }
 
 func runInfo(env *environment, opts *options, args []string) error {
@@ -105,6 +106,21 @@ type session struct {
 	progress *progress
 }
 
+// scan opens what args name, reads it once, and reads the filter flags, which need to know the inputs' span.
+func (env *environment) scan(opts *options, args []string) (*session, *timeline.Filter, error) {
+	s, err := env.open(opts, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.inc.Scan(opts.format == "json") // only there is the number of undecoded records shown
+	filter, err := s.filter()
+	if err != nil {
+		s.close()
+		return nil, nil, err
+	}
+	return s, filter, nil
+}
+
 // open recognises what args name. Globs are expanded here as well, since Windows' shells do not.
 func (env *environment) open(opts *options, args []string) (*session, error) {
 	if err := opts.check(); err != nil {
@@ -119,11 +135,8 @@ func (env *environment) open(opts *options, args []string) (*session, error) {
 		}
 		paths := []string{arg}
 		if _, err := os.Stat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
-			if paths, err = filepath.Glob(arg); err != nil {
-				return nil, exitError{exitUsage, fmt.Errorf("%s: %w", arg, err)}
-			}
-			if len(paths) == 0 {
-				s.inc.Fail(arg, fmt.Errorf("no file has such a name"))
+			if paths, _ = filepath.Glob(arg); len(paths) == 0 { // or it is no valid pattern
+				s.inc.Fail(arg, errors.New("no file has such a name"))
 			}
 		}
 		for _, path := range paths {
@@ -135,19 +148,32 @@ func (env *environment) open(opts *options, args []string) (*session, error) {
 
 func (s *session) add(path string) {
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if err == nil && info.IsDir() {
+		s.inc.AddFS(folder(path), ".", filepath.ToSlash(path))
+		return
+	}
+	f, err := os.Open(path)
+	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
 			err = pe.Err // the path is said anyway
 		}
 		s.inc.Fail(path, err)
-	case info.IsDir():
-		s.inc.AddFS(os.DirFS(path), ".", filepath.ToSlash(path))
-	default:
-		s.inc.AddFS(os.DirFS(filepath.Dir(path)), filepath.Base(path), filepath.ToSlash(path))
+		return
 	}
+	s.inc.AddFile(f, filepath.ToSlash(path))
 }
+
+// A folder is os.DirFS for names of any bytes: those of a customer's archive need not be UTF-8.
+type folder string
+
+func (d folder) Open(name string) (fs.File, error) { return os.Open(d.path(name)) }
+
+func (d folder) Stat(name string) (fs.FileInfo, error) { return os.Stat(d.path(name)) }
+
+func (d folder) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(d.path(name)) }
+
+func (d folder) path(name string) string { return filepath.Join(string(d), filepath.FromSlash(name)) }
 
 // close releases the files.
 func (s *session) close() {
@@ -158,19 +184,28 @@ func (s *session) close() {
 // done ends the progress display and says on standard error what went wrong with the inputs.
 func (s *session) done() {
 	s.progress.finish()
+	told := map[string]bool{} // containers: of their members, the first stands for all
 	for _, in := range s.inc.Inputs {
-		if in.Err != nil && (in.Container == "" || in.Kind != incident.Other) {
-			s.env.warn("%s: %v", in.Path, in.Err)
+		if in.Err != nil && (in.Kind != incident.Other || !told[in.Container]) {
+			prefix := ""
+			if in.Kind == incident.Cab {
+				prefix = "warning: " // what came before the damage was read
+			}
+			s.env.warn("%s%s: %v", prefix, in.Path, in.Err)
+			told[in.Container] = in.Container != ""
 		}
 		if n := len(in.Anomalies); n > 0 && !s.opts.quiet {
 			a := in.Anomalies[0]
-			s.env.warn("warning: %s is damaged in %d places, read as far as it goes; first at offset %#x: %s", in.Path, n, a.Offset, a.Detail)
+			s.env.warn("warning: %s is damaged (anomalies: %d), read as far as it goes; first at offset %#x: %s", in.Path, n, a.Offset, a.Detail)
 		}
 	}
 }
 
-// filter reads the filter flags, now that the span of the inputs is known.
+// filter reads the filter flags.
 func (s *session) filter() (*timeline.Filter, error) {
+	if !s.inc.Readable() { // then a clock time has no date, but that is not what is wrong
+		return &timeline.Filter{}, nil
+	}
 	start, end := s.inc.Span()
 	var bias time.Duration
 	for _, in := range s.inc.Inputs {
@@ -182,36 +217,51 @@ func (s *session) filter() (*timeline.Filter, error) {
 	return s.opts.filter(start, end, bias)
 }
 
-// warnFilter warns where a filter asks for what no input knows.
+// warnFilter warns where a filter asks for what no input knows, and says what they know.
 func (s *session) warnFilter(f *timeline.Filter, res *timeline.Result) {
-	if s.opts.quiet || len(f.PIDs) == 0 && len(f.Processes) == 0 {
+	if s.opts.quiet || len(res.Requests) == 0 {
 		return
 	}
-	names, pids := false, map[uint32]bool{}
+	pids, names, pools := map[uint32]bool{}, map[string]bool{}, map[string]bool{}
 	for _, r := range res.Requests {
-		names = names || r.Process != ""
-		if r.PID != 0 {
-			pids[r.PID] = true
-		}
+		pids[r.PID], names[r.Process], pools[r.AppPool] = true, true, true
 	}
-	seen := make([]string, 0, len(pids))
-	for pid := range pids {
-		seen = append(seen, fmt.Sprint(pid))
+	delete(pids, 0)
+	delete(names, "")
+	delete(pools, "")
+	nothing := func(part timeline.Filter) bool {
+		part.AllTraffic = true
+		return !slices.ContainsFunc(res.Requests, func(r *timeline.Request) bool { return part.Match(r).Selected() })
 	}
-	slices.SortFunc(seen, func(a, b string) int { return len(a)*100 - len(b)*100 + strings.Compare(a, b) })
-	const most = 20
-	if len(seen) > most {
-		seen = append(seen[:most], "...")
-	}
+	byPID, byProcess, byPool := len(f.PIDs) > 0, len(f.Processes) > 0, len(f.AppPools) > 0
 	switch {
-	case len(res.Requests) == 0:
-	case len(pids) == 0:
+	case (byPID || byProcess) && len(pids) == 0:
 		s.env.warn("warning: no process is known in these files, so nothing can be told apart by process")
-	case len(f.Processes) > 0 && !names:
-		s.env.warn("warning: no process names in these files; PIDs seen: %s", strings.Join(seen, ", "))
-	case len(f.PIDs) > 0 && !slices.ContainsFunc(f.PIDs, func(p uint32) bool { return pids[p] }):
-		s.env.warn("warning: no request of that PID; PIDs seen: %s", strings.Join(seen, ", "))
+	case byProcess && len(names) == 0:
+		s.env.warn("warning: no process names in these files; PIDs seen: %s", list(pids))
+	case byPID && nothing(timeline.Filter{PIDs: f.PIDs}):
+		s.env.warn("warning: no request of that PID; PIDs seen: %s", list(pids))
+	case byProcess && nothing(timeline.Filter{Processes: f.Processes}):
+		s.env.warn("warning: no request of that process; processes seen: %s", list(names))
+	case byPool && len(pools) == 0:
+		s.env.warn("warning: no application pools are known in these files")
+	case byPool && nothing(timeline.Filter{AppPools: f.AppPools}):
+		s.env.warn("warning: no request of that application pool; pools seen: %s", list(pools))
 	}
+}
+
+// list writes what was seen in a line, in order.
+func list[T cmp.Ordered](seen map[T]bool) string {
+	const most = 20
+	var words []string
+	for _, one := range slices.Sorted(maps.Keys(seen)) {
+		if len(words) == most {
+			words = append(words, "...")
+			break
+		}
+		words = append(words, fmt.Sprint(one))
+	}
+	return strings.Join(words, ", ")
 }
 
 // write writes the result and returns the exit code as an error.
@@ -224,8 +274,11 @@ func (s *session) write(result func(io.Writer, report.Options) error, code int) 
 		return err
 	}
 	err = errors.Join(result(w, s.reportOptions()), w.Close())
-	if err != nil {
+	switch {
+	case isClosedPipe(err):
 		return err
+	case err != nil:
+		return exitError{exitInput, fmt.Errorf("the result is not whole: %w", err)}
 	}
 	if code != exitOK {
 		return exitError{code: code}
@@ -245,7 +298,7 @@ func (s *session) reportOptions() report.Options {
 	}
 	ro.Color = s.opts.color == "always"
 	f, ok := s.env.stdout.(*os.File)
-	if !ok || s.opts.output != "" && s.opts.output != "-" || !term.IsTerminal(int(f.Fd())) {
+	if !ok || s.opts.toFile() || !term.IsTerminal(int(f.Fd())) {
 		return ro
 	}
 	if width, _, err := term.GetSize(int(f.Fd())); err == nil {

@@ -1,7 +1,6 @@
 package incident
 
 import (
-	"errors"
 	"io"
 	"iter"
 	"path"
@@ -17,15 +16,13 @@ func (inc *Incident) Analyze(opts timeline.Options) *timeline.Result {
 	b := timeline.NewBuilder(opts)
 	for _, in := range inc.Inputs {
 		s := b.Input(in.describe())
-		var err error
 		switch {
-		case in.DuplicateOf != "" || in.data == nil:
+		case in.DuplicateOf != "":
 		case in.Log != nil:
-			err = in.feed(s)
+			in.feed(s)
 		case in.Kind == Text:
-			err = in.feedText(s)
+			in.feedText(s)
 		}
-		in.Err = errors.Join(in.Err, err)
 		s.Close()
 	}
 	return b.Finish()
@@ -41,29 +38,45 @@ func (in *Input) describe() timeline.Input {
 }
 
 // feed hands all events of a log to the builder. An error of the reader was met by the scan already.
-func (in *Input) feed(s *timeline.Session) error {
+func (in *Input) feed(s *timeline.Session) {
 	for r, err := range in.Log.Records() {
 		if err != nil {
-			return nil
+			return
 		}
 		s.Add(in.decoder.Decode(r))
 	}
-	return nil
 }
 
-func (in *Input) feedText(s *timeline.Session) error {
+// feedText hands all lines of a text to the builder. An error was met by the scan already.
+func (in *Input) feedText(s *timeline.Session) {
 	process, pid, named := winhttplog.ParseName(path.Base(in.Path))
-	for line, err := range winhttplog.Parse(io.NewSectionReader(in.data, 0, in.data.size)) {
+	for line, err := range in.textLines() {
 		if err != nil {
-			return err
+			return
 		}
-		in.Lines++
 		if named && line.PID == 0 {
 			line.Process, line.PID = process, pid
 		}
 		s.Text(line)
 	}
+}
+
+// scanText counts the lines of a text and finds the time that they cover.
+func (in *Input) scanText() error {
+	for line, err := range in.textLines() {
+		if err != nil {
+			return err
+		}
+		in.Lines++
+		if line.Time != 0 {
+			in.cover(line.Time, line.Time)
+		}
+	}
 	return nil
+}
+
+func (in *Input) textLines() iter.Seq2[winhttplog.Line, error] {
+	return winhttplog.Parse(io.NewSectionReader(in.data, 0, in.data.size))
 }
 
 // An Event is a decoded record, the input that it is from, and the request that it belongs to.

@@ -11,7 +11,24 @@ import (
 // A content is the bytes of an input, open for reading at any place.
 type content struct {
 	io.ReaderAt
-	size int64
+	size   int64
+	closer io.Closer // nil for bytes in memory, and once closed
+}
+
+// Close closes what the bytes are read from.
+func (c *content) Close() error {
+	if c.closer == nil {
+		return nil
+	}
+	closer := c.closer
+	c.closer = nil
+	return closer.Close()
+}
+
+// keep has c closed with the incident.
+func (inc *Incident) keep(c *content) *content {
+	inc.close = append(inc.close, c)
+	return c
 }
 
 // open makes a content of f, which is closed with the incident, or at once if it had to be spooled.
@@ -21,8 +38,7 @@ func (inc *Incident) open(f fs.File) (*content, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if r, ok := f.(io.ReaderAt); ok && info.Mode().IsRegular() {
-		inc.close = append(inc.close, f)
-		return &content{r, info.Size()}, nil
+		return inc.keep(&content{r, info.Size(), f}), nil
 	}
 	c, err := inc.spool(f)
 	return c, errors.Join(err, f.Close())
@@ -34,7 +50,7 @@ func (inc *Incident) spool(r io.Reader) (*content, error) {
 	var mem bytes.Buffer
 	n, err := io.Copy(&mem, io.LimitReader(r, inc.opts.MemoryLimit))
 	if err != nil || n < inc.opts.MemoryLimit {
-		return &content{bytes.NewReader(mem.Bytes()), n}, err
+		return &content{bytes.NewReader(mem.Bytes()), n, nil}, err
 	}
 	if inc.opts.TempFile == nil {
 		return nil, fmt.Errorf("more than %d MB that cannot be read in place", inc.opts.MemoryLimit>>20)
@@ -43,12 +59,13 @@ func (inc *Incident) spool(r io.Reader) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	inc.close = append(inc.close, f)
+	c := inc.keep(&content{f, n, f})
 	if _, err = f.Write(mem.Bytes()); err != nil {
 		return nil, err
 	}
 	m, err := io.Copy(f, r)
-	return &content{f, n + m}, err
+	c.size += m
+	return c, err
 }
 
 // counted returns c with every read reported to Options.Progress.

@@ -38,7 +38,8 @@ type Kind string
 const (
 	ETL   Kind = "etl"
 	Cab   Kind = "cab"
-	Text  Kind = "text" // lines of WinHTTP's text trace
+	Text  Kind = "text"       // lines of WinHTTP's text trace
+	Netsh Kind = "netsh-text" // what netsh writes beside a log: the list of processes
 	Other Kind = "other"
 )
 
@@ -66,6 +67,7 @@ type Input struct {
 	data      *content
 	decoder   *decode.Decoder
 	named     bool // by the user, not found in a folder or container
+	unread    bool // nothing of it could be read, or it is nothing that etwhy reads
 	processes []cabinfo.Entry
 }
 
@@ -79,15 +81,6 @@ func (in *Input) Header() etl.Header {
 
 // Decoder returns what pass 1 learnt about the events of an ETL input, or nil.
 func (in *Input) Decoder() *decode.Decoder { return in.decoder }
-
-// Total returns the number of records, or of lines of a text.
-func (in *Input) Total() int {
-	n := in.Lines
-	for _, k := range in.Records {
-		n += k
-	}
-	return n
-}
 
 // A ProviderCount counts the records of one provider or event class.
 type ProviderCount struct {
@@ -124,7 +117,7 @@ type Incident struct {
 
 	opts  Options
 	paths map[string]int
-	close []io.Closer
+	close []io.Closer // what is open
 }
 
 // New returns an empty incident.
@@ -143,6 +136,9 @@ func (inc *Incident) Close() error {
 	inc.close = nil
 	return err
 }
+
+// AddFile adds an open file, which the incident closes. label is what the user calls it.
+func (inc *Incident) AddFile(f fs.File, label string) { inc.addOpen(f, label, true) }
 
 // AddFS adds the file name of fsys, or everything below it if it is a folder. label is what the user
 // calls it. What is found in a folder and not recognised is an input of kind other; a file that was
@@ -174,7 +170,7 @@ func (inc *Incident) Fail(label string, err error) { inc.fail(label, err) }
 
 func (inc *Incident) fail(label string, err error) *Input {
 	in := inc.input(label, "", Other)
-	in.Err, in.named = err, true
+	in.Err, in.named, in.unread = err, true, true
 	return in
 }
 
@@ -183,10 +179,22 @@ func (inc *Incident) addFolder(fsys fs.FS, root, label string) {
 	err := fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
 		at := path.Join(label, strings.TrimPrefix(name, root))
 		if err != nil {
-			inc.fail(at, err)
+			inc.fail(at, err).named = false
 			return nil
 		}
-		if d.Type().IsRegular() {
+		kind := d.Type()
+		if kind&fs.ModeSymlink != 0 { // a link to a file is that file
+			info, err := fs.Stat(fsys, name)
+			if err != nil {
+				inc.fail(at, err).named = false
+				return nil
+			}
+			if kind = info.Mode().Type(); kind.IsDir() {
+				inc.fail(at, errors.New("a link to a folder is not followed")).named = false
+				return nil
+			}
+		}
+		if kind.IsRegular() {
 			inc.addFile(fsys, name, at, false)
 		}
 		return nil
@@ -205,12 +213,18 @@ func (inc *Incident) addFile(fsys fs.FS, name, label string, named bool) {
 		inc.fail(label, err).named = named
 		return
 	}
+	inc.addOpen(f, label, named)
+}
+
+func (inc *Incident) addOpen(f fs.File, label string, named bool) {
 	c, err := inc.open(f)
 	if err != nil {
 		inc.fail(label, err).named = named
 		return
 	}
-	inc.addContent(c, label, "", named)
+	if in := inc.addContent(c, label, "", named); in.data != c || in.Kind == Other {
+		c.Close() // nothing more will be read of it, and there may be thousands
+	}
 }
 
 // input appends an input under a path that no other has.
@@ -227,53 +241,106 @@ func (inc *Incident) input(path, container string, kind Kind) *Input {
 // headBytes is what recognition looks at: a log shows at once, lines of text may stand behind others.
 const headBytes = winhttplog.HeadSize
 
+// packed is the kind of what has to be unpacked before it is recognised.
+const packed Kind = "gzip"
+
+// recognise tells by its first bytes what an input of size bytes is; -1 is an unknown size.
+func recognise(head []byte, size int64) Kind {
+	switch {
+	case etl.Sniff(head, size) == nil:
+		return ETL
+	case bytes.HasPrefix(head, []byte("MSCF")):
+		return Cab
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		return packed
+	case winhttplog.Recognise(head):
+		return Text
+	}
+	return Other
+}
+
 // addContent recognises c and adds it and, of a container, its members.
-func (inc *Incident) addContent(c *content, label, container string, named bool) {
-	buf := make([]byte, headBytes)
-	n, err := c.ReadAt(buf, 0)
+func (inc *Incident) addContent(c *content, label, container string, named bool) *Input {
+	head := make([]byte, headBytes)
+	n, err := c.ReadAt(head, 0)
 	if err != nil && err != io.EOF {
-		inc.fail(label, err).named = named
-		return
+		in := inc.fail(label, err)
+		in.named = named
+		return in
 	}
-	head := buf[:n]
-	if bytes.HasPrefix(head, []byte("\x1f\x8b")) {
+	head = head[:n]
+	kind := recognise(head, c.size)
+	if kind == packed {
 		zr, err := gzip.NewReader(io.NewSectionReader(c, 0, c.size))
-		if err == nil {
-			var plain *content
-			if plain, err = inc.spool(zr); err == nil {
-				inc.addContent(plain, label, container, named)
-				return
-			}
+		if err != nil {
+			in := inc.fail(label, err)
+			in.named = named
+			return in
 		}
-		inc.fail(label, err).named = named
-		return
+		return inc.addStream(zr, label, container, -1, named)
 	}
-	in := inc.input(label, container, Other)
+	in := inc.input(label, container, kind)
 	in.Size, in.data, in.named = c.size, c, named
-	switch logErr := etl.Sniff(head, c.size); {
-	case logErr == nil:
-		in.Kind = ETL
-		if in.Log, in.Err = etl.NewReader(inc.counted(c), c.size, etl.WithBudget(inc.opts.Budget)); in.Err == nil {
+	switch kind {
+	case ETL:
+		in.Log, in.Err = etl.NewReader(inc.counted(c), c.size, etl.WithBudget(inc.opts.Budget))
+		if in.unread = in.Err != nil; !in.unread {
 			in.decoder = decode.New(in.Log.Header())
 		}
-	case bytes.HasPrefix(head, []byte("MSCF")):
-		in.Kind = Cab
+	case Cab:
 		inc.addCabinet(in, c)
-	case winhttplog.Recognise(head):
-		in.Kind = Text
-	case named:
-		in.Err = fmt.Errorf("%w: %w", ErrUnknown, logErr)
-		if strings.HasSuffix(strings.ToLower(label), ".etl") {
-			in.Err = logErr
+	case Other:
+		in.unread = true
+		if named {
+			in.Err = unknown(label, head, c.size)
 		}
 	}
+	return in
+}
+
+// unknown says what a file that was named is not.
+func unknown(label string, head []byte, size int64) error {
+	err := etl.Sniff(head, size)
+	if strings.HasSuffix(strings.ToLower(label), ".etl") {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnknown, err)
+}
+
+// addStream adds what can be read once only: a member of a container, or gzip. Only what its first
+// bytes show to be of use is kept. size is -1 if it is not known.
+func (inc *Incident) addStream(r io.Reader, label, container string, size int64, named bool) *Input {
+	head := make([]byte, headBytes)
+	n, err := io.ReadFull(r, head)
+	head = head[:n]
+	cut := err != nil && err != io.EOF && err != io.ErrUnexpectedEOF
+	if kind := recognise(head, size); kind == Other || kind == packed || cut {
+		in := inc.input(label, container, Other)
+		in.Size, in.named, in.unread = max(size, 0), named, true
+		switch {
+		case cut:
+			in.Err = err
+		case named:
+			in.Err = unknown(label, head, size)
+		}
+		return in
+	}
+	c, err := inc.spool(io.MultiReader(bytes.NewReader(head), r))
+	if c == nil {
+		in := inc.input(label, container, Other)
+		in.Size, in.Err, in.named, in.unread = max(size, 0), err, named, true
+		return in
+	}
+	in := inc.addContent(c, label, container, named)
+	in.Err = errors.Join(in.Err, err) // what came before the damage is read all the same
+	return in
 }
 
 // addCabinet adds the members of a cabinet, in the order in which they unpack once.
 func (inc *Incident) addCabinet(box *Input, c *content) {
 	z, err := cab.NewReader(inc.counted(c), c.size)
 	if err != nil {
-		box.Err = err
+		box.Err, box.unread = err, true
 		return
 	}
 	for _, d := range z.Damage {
@@ -292,7 +359,7 @@ func (inc *Incident) addCabinet(box *Input, c *content) {
 		if strings.EqualFold(path.Base(f.Name), "processes.txt") {
 			listed = append(listed, inc.addProcesses(r, label, box.Path, f.Size)...)
 		} else {
-			inc.addMember(r, label, box.Path, f.Size)
+			inc.addStream(r, label, box.Path, f.Size, false)
 		}
 		r.Close()
 	}
@@ -301,40 +368,12 @@ func (inc *Incident) addCabinet(box *Input, c *content) {
 	}
 }
 
-// addMember adds one member of a container. Only what is recognised by its first bytes is kept.
-func (inc *Incident) addMember(r io.Reader, label, container string, size int64) {
-	head := make([]byte, headBytes)
-	n, err := io.ReadFull(r, head)
-	head = head[:n]
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		in := inc.input(label, container, Other)
-		in.Size, in.Err = size, err
-		return
-	}
-	known := etl.Sniff(head, size) == nil || winhttplog.Recognise(head) || bytes.HasPrefix(head, []byte("MSCF"))
-	if !known {
-		inc.input(label, container, Other).Size = size
-		return
-	}
-	c, err := inc.spool(io.MultiReader(bytes.NewReader(head), r))
-	if c == nil {
-		in := inc.input(label, container, Other)
-		in.Size, in.Err = size, err
-		return
-	}
-	at := len(inc.Inputs)
-	inc.addContent(c, label, container, false)
-	if err != nil { // what came before the damage is read all the same
-		inc.Inputs[at].Err = errors.Join(inc.Inputs[at].Err, err)
-	}
-}
-
 // addProcesses adds the process list of a netsh cabinet.
 func (inc *Incident) addProcesses(r io.Reader, label, container string, size int64) []cabinfo.Entry {
 	const limit = 4 << 20 // a listing has a line per process
 	b, err := io.ReadAll(io.LimitReader(r, limit))
-	in := inc.input(label, container, Other)
-	in.Size = size
+	in := inc.input(label, container, Netsh)
+	in.Size, in.Lines = size, bytes.Count(b, []byte("\n"))
 	if err != nil {
 		in.Err = err
 	}
@@ -350,6 +389,9 @@ func (inc *Incident) addProcesses(r io.Reader, label, container string, size int
 func (inc *Incident) Scan(undecoded bool) {
 	inc.findDuplicates()
 	for _, in := range inc.Inputs {
+		if in.Kind == Text && in.DuplicateOf == "" {
+			in.Err = errors.Join(in.Err, in.scanText())
+		}
 		if in.Log == nil || in.DuplicateOf != "" {
 			continue
 		}
@@ -505,18 +547,21 @@ func (in *Input) merge(t *tally) {
 	if in.Undecoded != nil {
 		*in.Undecoded += t.undecoded
 	}
-	if t.start != 0 && (in.Start == 0 || t.start < in.Start) {
-		in.Start = t.start
-	}
-	in.End = max(in.End, t.end)
+	in.cover(t.start, t.end)
 	in.Err = errors.Join(in.Err, t.err)
+}
+
+// cover widens the time that the input covers. 0 is no time.
+func (in *Input) cover(start, end etl.Time) {
+	if start != 0 && (in.Start == 0 || start < in.Start) {
+		in.Start = start
+	}
+	in.End = max(in.End, end)
 }
 
 // Failed reports whether something that the user named could not be opened, read at all or recognised.
 func (inc *Incident) Failed() bool {
-	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool {
-		return in.named && in.Err != nil && (in.Kind == Other || in.Kind == ETL && in.Log == nil)
-	})
+	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool { return in.named && in.unread })
 }
 
 // Readable reports whether there is any input that can tell of requests.

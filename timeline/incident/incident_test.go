@@ -98,7 +98,7 @@ func TestFolder(t *testing.T) {
 	want := []string{
 		"cab case/net.cab",
 		"etl case/net.cab/report.etl = case/net.etl",
-		"other case/net.cab/processes.txt",
+		"netsh-text case/net.cab/processes.txt",
 		"other case/net.cab/osinfo.txt",
 		"etl case/net.etl",
 		"other case/sub/notes.txt",
@@ -147,6 +147,51 @@ func TestNamed(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.is)
 		}
 		inc.Close()
+	}
+}
+
+// TestGzip: gzip is unpacked only as far as it takes to see that it is of use, and only once.
+func TestGzip(t *testing.T) {
+	spooled := 0
+	inc := incident.New(incident.Options{MemoryLimit: 1 << 20, TempFile: func() (incident.TempFile, error) {
+		spooled++
+		return nil, errors.New("no room")
+	}})
+	defer inc.Close()
+	log := healthy(t, 2)
+	fsys := fstest.MapFS{
+		"bomb.etl":  {Data: zipped(t, make([]byte, 64<<20))},
+		"twice.etl": {Data: zipped(t, zipped(t, log))},
+		"once.etl":  {Data: zipped(t, log)},
+		"cut.etl":   {Data: zipped(t, log)[:1000]},
+	}
+	inc.AddFS(fsys, ".", "case")
+	want := []string{"other case/bomb.etl", "etl case/cut.etl error", "etl case/once.etl", "other case/twice.etl"}
+	if got := list(inc); !slices.Equal(got, want) || spooled > 0 {
+		t.Errorf("inputs %q, %d spooled", got, spooled)
+	}
+}
+
+// TestLinks: a link to a file is read as that file, a link to a folder is named and left.
+func TestLinks(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(dir+"/real", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/real/net.etl", healthy(t, 1), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir+"/case", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink("../real/net.etl", dir+"/case/a.etl"), os.Symlink("../real", dir+"/case/b")); err != nil {
+		t.Skip(err)
+	}
+	inc := incident.New(incident.Options{})
+	defer inc.Close()
+	inc.AddFS(os.DirFS(dir+"/case"), ".", "case")
+	if got, want := list(inc), []string{"etl case/a.etl", "other case/b error"}; !slices.Equal(got, want) || inc.Failed() {
+		t.Errorf("inputs %q, want %q; failed %v", got, want, inc.Failed())
 	}
 }
 
