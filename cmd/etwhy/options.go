@@ -119,6 +119,9 @@ func (o *options) filterText() string {
 	} {
 		add(one.flag, one.values...)
 	}
+	if o.zone != "UTC" && (o.from != "" || o.to != "" || o.around != "") {
+		add("tz", o.zone)
+	}
 	if o.failed {
 		words = append(words, "--failed")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,19 +28,28 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script: what people and other programs see of the command, as sessions.
 //
 // Each begins in a folder with net.etl, the log of testdata/script/trace/net.txt, whose head tells what
-// happens in it. Besides the commands of package testscript there are those of scriptCommands.
+// happens in it. Besides the commands of package testscript there are scriptCommands.
 func TestScripts(t *testing.T) {
-	trace, err := os.ReadFile("testdata/script/trace/net.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := etltest.Compile(string(trace))
-	if err != nil {
-		t.Fatal(err)
+	log := scriptLog(t)
+	commands := map[string]func(*testscript.TestScript, bool, []string){}
+	for _, c := range scriptCommands {
+		name, _, _ := strings.Cut(c.usage, " ")
+		commands[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+			if len(args) < c.args || neg && !c.negates {
+				ts.Fatalf("usage: %s", c.usage)
+			}
+			err := c.run(ts, args)
+			if neg && err == nil {
+				ts.Fatalf("true, and should not be")
+			}
+			if !neg {
+				ts.Check(err)
+			}
+		}
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:             "testdata/script",
-		Cmds:            scriptCommands,
+		Cmds:            commands,
 		UpdateScripts:   *update,
 		ContinueOnError: true,
 		Setup: func(env *testscript.Env) error {
@@ -48,63 +58,78 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// scriptCommands are the commands of scripts that package testscript does not have. FILE may be stdout
-// or stderr: what the last program wrote.
-//
-//	exits CODE PROGRAM ARG...    run a program, which must end with this code
-//	selects IDS ARG...           run etwhy for CSV: it must write the requests with these ids, and end with 1
-//	                             if one of them failed, else with 0
-//	closed PROGRAM ARG...        run a program whose standard output nobody reads: it must end with 0 and
-//	                             say nothing
-//	json FILE PATH VALUE         the JSON of FILE, or of its line @N, must have VALUE at PATH (a.0.b; count counts)
-//	keys FILE PATH KEY...        the object at PATH must have these keys, in this order
-//	etl TEXT LOG                 write the log that a text in the form of package etltest describes
-//	cab [-lzx] CAB FILE[=NAME]... pack a cabinet; NAME is what a member is called there
-//	cut FILE BYTES NEW           write the beginning of a file
-//	gz FILE NEW                  compress a file
-//	crlf FILE NEW                write a file of which every line ends with CR and LF, with LF alone
-var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
-	"exits":   scriptExits,
-	"selects": scriptSelects,
-	"closed":  scriptClosed,
-	"json":    scriptJSON,
-	"keys":    scriptKeys,
-	"etl":     scriptETL,
-	"cab":     scriptCab,
-	"cut":     scriptCut,
-	"gz":      scriptGzip,
-	"crlf":    scriptCRLF,
+// scriptLog returns the log that all scripts begin with.
+func scriptLog(t *testing.T) []byte {
+	t.Helper()
+	trace, err := os.ReadFile("testdata/script/trace/net.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := etltest.Compile(string(trace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// A scriptCommand is a command of scripts that package testscript does not have.
+type scriptCommand struct {
+	usage   string
+	args    int  // at least
+	negates bool // it may stand behind "!"
+	run     func(*testscript.TestScript, []string) error
+}
+
+// scriptCommands is the table of them. FILE may be stdout or stderr: what the last program wrote.
+var scriptCommands = []scriptCommand{
+	// Run a program, which must end with this code.
+	{"exits CODE PROGRAM ARG...", 2, false, scriptExits},
+	// Run etwhy for CSV: it must write the requests with these ids, and end with 1 if one of them failed, else 0.
+	{"selects IDS ARG...", 2, false, scriptSelects},
+	// Run a program whose standard output nobody reads: it must end with 0 and say nothing.
+	{"closed PROGRAM ARG...", 1, false, scriptClosed},
+	// The JSON of FILE, or of its line N with @N at the head of PATH, must have VALUE at PATH: a.0.b; count counts.
+	{"json FILE PATH VALUE", 3, true, scriptJSON},
+	// The object at PATH must have these keys, in this order; others may stand between them.
+	{"keys FILE PATH KEY...", 3, false, scriptKeys},
+	// Write the log that a text in the form of package etltest describes.
+	{"etl TEXT LOG", 2, false, scriptETL},
+	// Pack a cabinet. NAME is what the member is called; LZX ones only look as if they were packed so.
+	{"cab [-lzx] CAB FILE[=NAME]...", 2, false, scriptCab},
+	// Write the beginning of a file.
+	{"cut FILE BYTES NEW", 3, false, scriptCut},
+	// Compress a file.
+	{"gz FILE NEW", 2, false, scriptGzip},
+	// Write a file of which every line ends with CR and LF, with LF alone.
+	{"crlf FILE NEW", 2, false, scriptCRLF},
 }
 
 // exitCode runs a program and returns how it ended.
-func exitCode(ts *testscript.TestScript, args []string) int {
+func exitCode(ts *testscript.TestScript, args []string) (int, error) {
 	err := ts.Exec(args[0], args[1:]...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return exit.ExitCode()
+		return exit.ExitCode(), nil
 	}
-	ts.Check(err)
-	return exitOK
+	return exitOK, err
 }
 
-func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM ARG...")
+func scriptExits(ts *testscript.TestScript, args []string) error {
+	got, err := exitCode(ts, args[1:])
+	if err == nil && strconv.Itoa(got) != args[0] {
+		err = fmt.Errorf("exit code %d, want %s", got, args[0])
 	}
-	if got := exitCode(ts, args[1:]); strconv.Itoa(got) != args[0] {
-		ts.Fatalf("exit code %d, want %s", got, args[0])
-	}
+	return err
 }
 
-func scriptSelects(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: selects IDS ARG...")
+func scriptSelects(ts *testscript.TestScript, args []string) error {
+	code, err := exitCode(ts, slices.Concat([]string{"etwhy", "--format", "csv"}, args[1:]))
+	if err != nil {
+		return err
 	}
-	code := exitCode(ts, slices.Concat([]string{"etwhy", "--format", "csv"}, args[1:]))
 	rows, err := csv.NewReader(strings.NewReader(ts.ReadFile("stdout"))).ReadAll()
-	ts.Check(err)
-	if len(rows) == 0 {
-		ts.Fatalf("no CSV")
+	if err != nil || len(rows) == 0 {
+		return fmt.Errorf("no CSV: %v", err)
 	}
 	id, outcome := slices.Index(rows[0], "id"), slices.Index(rows[0], "outcome")
 	var ids []string
@@ -116,47 +141,49 @@ func scriptSelects(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	if got := strings.Join(ids, " "); got != args[0] {
-		ts.Fatalf("selects %q, want %q", got, args[0])
+		return fmt.Errorf("selects %q, want %q", got, args[0])
 	}
 	if code != want {
-		ts.Fatalf("exit code %d, want %d", code, want)
+		return fmt.Errorf("exit code %d, want %d", code, want)
 	}
+	return nil
 }
 
-func scriptClosed(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) == 0 {
-		ts.Fatalf("usage: closed PROGRAM ARG...")
-	}
+func scriptClosed(ts *testscript.TestScript, args []string) error {
 	r, w, err := os.Pipe()
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	r.Close()
 	defer w.Close()
 	program, err := exec.LookPath(args[0])
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	var stderr bytes.Buffer
 	c := exec.Command(program, args[1:]...)
 	c.Dir, c.Stdout, c.Stderr = ts.MkAbs("."), w, &stderr
 	if err := c.Run(); err != nil || stderr.Len() > 0 {
-		ts.Fatalf("%v, standard error: %s", err, &stderr)
+		return fmt.Errorf("%v, standard error: %s", err, &stderr)
 	}
+	return nil
 }
 
 // jsonAt returns what stands at a path of the JSON in a file.
-func jsonAt(ts *testscript.TestScript, file, path string) json.RawMessage {
+func jsonAt(ts *testscript.TestScript, file, path string) (json.RawMessage, error) {
 	text := ts.ReadFile(file)
 	names := strings.Split(path, ".")
 	if line, ok := strings.CutPrefix(names[0], "@"); ok {
-		n, err := strconv.Atoi(line)
-		ts.Check(err)
 		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-		if n < 1 || n > len(lines) {
-			ts.Fatalf("no line %d, there are %d", n, len(lines))
+		n, err := strconv.Atoi(line)
+		if err != nil || n < 1 || n > len(lines) {
+			return nil, fmt.Errorf("no line %s, there are %d", line, len(lines))
 		}
 		text, names = lines[n-1], names[1:]
 	}
 	at := json.RawMessage(text)
 	for _, name := range names {
-		if name == "" || name == "." {
+		if name == "" { // the path "."
 			continue
 		}
 		var list []json.RawMessage
@@ -165,7 +192,7 @@ func jsonAt(ts *testscript.TestScript, file, path string) json.RawMessage {
 		n, err := strconv.Atoi(name)
 		switch {
 		case listErr != nil && objectErr != nil:
-			ts.Fatalf("%s: %.80s is no array or object: %v", path, at, objectErr)
+			return nil, fmt.Errorf("%s: %.80s is no array or object: %w", path, at, objectErr)
 		case name == "count":
 			at = json.RawMessage(strconv.Itoa(len(list) + len(object)))
 		case listErr == nil && err == nil && n < len(list):
@@ -173,72 +200,73 @@ func jsonAt(ts *testscript.TestScript, file, path string) json.RawMessage {
 		case object[name] != nil:
 			at = object[name]
 		default:
-			ts.Fatalf("%s: there is no %q", path, name)
+			return nil, fmt.Errorf("%s: there is no %q", path, name)
 		}
 	}
-	if !json.Valid(at) {
-		ts.Fatalf("%s: not JSON: %.80s", path, at)
-	}
-	return at
+	return at, nil
 }
 
-func scriptJSON(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 3 {
-		ts.Fatalf("usage: json FILE PATH VALUE")
+func scriptJSON(ts *testscript.TestScript, args []string) error {
+	at, err := jsonAt(ts, args[0], args[1])
+	if err != nil {
+		ts.Fatalf("%v", err) // behind "!", too
 	}
 	var got bytes.Buffer
-	ts.Check(json.Compact(&got, jsonAt(ts, args[0], args[1])))
-	// A text may be written without its quotes.
-	if same := got.String() == args[2] || got.String() == strconv.Quote(args[2]); same == neg {
-		ts.Fatalf("%s is %s", args[1], &got)
+	if err := json.Compact(&got, at); err != nil {
+		ts.Fatalf("%v", err)
 	}
+	// A text may be written without its quotes.
+	if got.String() != args[2] && got.String() != strconv.Quote(args[2]) {
+		return fmt.Errorf("%s is %s", args[1], &got)
+	}
+	return nil
 }
 
-func scriptKeys(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 3 {
-		ts.Fatalf("usage: keys FILE PATH KEY...")
+func scriptKeys(ts *testscript.TestScript, args []string) error {
+	at, err := jsonAt(ts, args[0], args[1])
+	if err != nil {
+		return err
 	}
-	at := jsonAt(ts, args[0], args[1])
 	dec := json.NewDecoder(bytes.NewReader(at))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		ts.Fatalf("%s is no object: %.80s", args[1], at)
+		return fmt.Errorf("%s is no object: %.80s", args[1], at)
 	}
 	var keys []string
 	for dec.More() {
 		key, err := dec.Token()
-		ts.Check(err)
+		if err != nil {
+			return err
+		}
 		keys = append(keys, key.(string))
 		var value json.RawMessage
-		ts.Check(dec.Decode(&value))
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
 	}
-	// There may be more, between them, too.
 	rest := keys
 	for _, want := range args[2:] {
 		i := slices.Index(rest, want)
 		if i < 0 {
-			ts.Fatalf("%s: no key %q, or not in this place; the keys are %v", args[1], want, keys)
+			return fmt.Errorf("%s: no key %q, or not in this place; the keys are %v", args[1], want, keys)
 		}
 		rest = rest[i+1:]
 	}
+	return nil
 }
 
-func scriptETL(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: etl TEXT LOG")
-	}
+func scriptETL(ts *testscript.TestScript, args []string) error {
 	log, err := etltest.Compile(ts.ReadFile(args[0]))
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), log, 0o666))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(ts.MkAbs(args[1]), log, 0o666)
 }
 
-func scriptCab(ts *testscript.TestScript, neg bool, args []string) {
-	const lzx = 3 | 21<<8 // with its window, as makecab writes it
+func scriptCab(ts *testscript.TestScript, args []string) error {
+	const lzx = 3 | 21<<8 // with the size of its window
 	folder := cabtest.Folder{Method: cabtest.MSZIP}
-	if len(args) > 0 && args[0] == "-lzx" {
+	if args[0] == "-lzx" {
 		folder.Method, args = lzx, args[1:]
-	}
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: cab [-lzx] CAB FILE[=NAME]...")
 	}
 	for _, f := range args[1:] {
 		path, name, renamed := strings.Cut(f, "=")
@@ -248,52 +276,45 @@ func scriptCab(ts *testscript.TestScript, neg bool, args []string) {
 		folder.Files = append(folder.Files, cabtest.File{Name: name, Data: []byte(ts.ReadFile(path))})
 	}
 	var b bytes.Buffer
-	ts.Check(cabtest.Write(&b, cabtest.Cabinet{Folders: []cabtest.Folder{folder}}))
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o666))
+	if err := cabtest.Write(&b, cabtest.Cabinet{Folders: []cabtest.Folder{folder}}); err != nil {
+		return err
+	}
+	return os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o666)
 }
 
-func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: cut FILE BYTES NEW")
-	}
+func scriptCut(ts *testscript.TestScript, args []string) error {
 	n, err := strconv.Atoi(args[1])
-	ts.Check(err)
+	if err != nil {
+		return err
+	}
 	data := ts.ReadFile(args[0])
-	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(data[:min(n, len(data))]), 0o666))
+	if n < 0 || n >= len(data) {
+		return fmt.Errorf("%s has %d bytes", args[0], len(data))
+	}
+	return os.WriteFile(ts.MkAbs(args[2]), []byte(data[:n]), 0o666)
 }
 
-func scriptGzip(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: gz FILE NEW")
-	}
+func scriptGzip(ts *testscript.TestScript, args []string) error {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write([]byte(ts.ReadFile(args[0])))
-	ts.Check(errors.Join(err, w.Close()))
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o666))
+	if err := errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	return os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o666)
 }
 
-func scriptCRLF(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: crlf FILE NEW")
-	}
+func scriptCRLF(ts *testscript.TestScript, args []string) error {
 	text := ts.ReadFile(args[0])
-	if n := strings.Count(text, "\r\n"); n == 0 || n != strings.Count(text, "\n") {
-		ts.Fatalf("%d of %d lines end with CR and LF", n, strings.Count(text, "\n"))
+	if n, all := strings.Count(text, "\r\n"), strings.Count(text, "\n"); n == 0 || n != all {
+		return fmt.Errorf("%d of %d lines end with CR and LF", n, all)
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.ReplaceAll(text, "\r\n", "\n")), 0o666))
+	return os.WriteFile(ts.MkAbs(args[1]), []byte(strings.ReplaceAll(text, "\r\n", "\n")), 0o666)
 }
 
 // The examples of the help work as they stand there: each runs in a folder with the files that it names.
 func TestHelpExamples(t *testing.T) {
-	trace, err := os.ReadFile("testdata/script/trace/net.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := etltest.Compile(string(trace))
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := scriptLog(t)
 	var box bytes.Buffer
 	if err := cabtest.Write(&box, cabtest.Cabinet{Folders: []cabtest.Folder{
 		{Method: cabtest.MSZIP, Files: []cabtest.File{{Name: "report.etl", Data: log}}},
