@@ -115,7 +115,7 @@ var (
 
 // addWinHTTP parts the two faces of the provider: typed events, and lines of text.
 func addWinHTTP(s *Session, ev *decode.Event) {
-	if id := ev.ID(); id == 58999 || id == 59999 {
+	if id := ev.ID(); id == textLine1 || id == textLine2 {
 		s.text.add(ev)
 		return
 	}

@@ -47,6 +47,6 @@ func ExampleBuilder() {
 	// 10.0.0.11:80 refused the connection, likely
 	//    WebIO 17 request created
 	//    WebIO 200 connecting to 10.0.0.11:80
-	//    WebIO 202 connect failed: 10061 WSAECONNREFUSED
+	//    WebIO 202 connect failed at 10.0.0.11:80: 10061 WSAECONNREFUSED
 	//    WebIO 134 WebIO gave up on the request: 10061 WSAECONNREFUSED
 }

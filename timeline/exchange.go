@@ -21,6 +21,8 @@ const (
 	codePending      Code = 997   // ERROR_IO_PENDING: no error
 	codeTimeout      Code = 1460  // ERROR_TIMEOUT
 	codeConnReset    Code = 10054 // WSAECONNRESET
+	codeRefused      Code = 10061 // WSAECONNREFUSED
+	codeRefusedWin32 Code = 1225  // ERROR_CONNECTION_REFUSED
 	codeConnTimeout  Code = 10060 // WSAETIMEDOUT
 	codeWinHTTPFirst Code = 12000
 	codeCancelled    Code = 12017 // ERROR_WINHTTP_OPERATION_CANCELLED
@@ -54,7 +56,7 @@ type exchange struct {
 	ended     etl.Time // when the request was decided: an error, or the answer's end
 	err       Code     // that WebIO reported for the request
 	cancelled etl.Time // WebIO 136, or a code that tells of it
-	closed    etl.Time // WebIO 19 or 30
+	closed    etl.Time // WebIO 19 or 30, whichever came first
 	winhttp   Code     // that WinHTTP reported to its caller
 	call      string   // the WinHTTP function that reported it
 	gone      bool     // handed over
@@ -289,12 +291,12 @@ func (x *exchange) fail(err Code) {
 	x.err = err
 }
 
-// close notes that the WebIO request is closed.
+// close notes that the WebIO request is closed. The first event of it counts.
 func (x *exchange) close() {
 	if x.closed.IsZero() {
+		x.closed = x.c.now
 		x.c.closing = append(x.c.closing, x)
 	}
-	x.closed = x.c.now
 }
 
 // settle writes the phases and the attempt of the leg in progress into the request. The step that the
@@ -325,8 +327,8 @@ func (x *exchange) settle(end etl.Time, outcome Outcome) {
 		switch {
 		case outcome == Unfinished:
 			p.End = 0
-		case p.End.IsZero():
-			p.End = end
+		case p.End.IsZero() || !isError(p.Error) || isCancel(p.Error):
+			p.End = x.stopped(end) // not with the last sign of work
 		}
 		if p.Error == 0 {
 			p.Error = x.rawError()
@@ -350,6 +352,16 @@ func (x *exchange) settle(end etl.Time, outcome Outcome) {
 		}
 		p.End = max(p.Start, min(p.End, end))
 	}
+}
+
+// stopped returns the moment when the request failed or was given up, for one whose last event was at end.
+func (x *exchange) stopped(end etl.Time) etl.Time {
+	for _, t := range [...]etl.Time{x.cancelled, x.ended, x.closed} {
+		if !t.IsZero() {
+			end = min(end, t)
+		}
+	}
+	return end
 }
 
 // rawError returns the code of the event where the request stopped: that of the step, else what WebIO
@@ -393,14 +405,38 @@ func (x *exchange) finish(cut bool) {
 		x.settle(end, outcome)
 		if outcome == Failed {
 			x.codes()
+			x.phaseByCode(end)
 		}
 	}
 	slices.SortStableFunc(r.Phases, func(a, b Phase) int { return cmp.Compare(a.Start, b.Start) })
 	if outcome != OK || r.Restarts > 0 {
-		r.Marks = x.marks()
+		r.Marks = x.marks(end)
 	}
 	c.s.emit(r)
 	x.req, x.notes, x.leg = nil, nil, leg{} // some table may still hold x
+}
+
+// codePhases are the phases that codes stand for by themselves: those that no other step yields.
+var codePhases = map[Code]PhaseName{
+	codeRefused: PhaseConnect, codeRefusedWin32: PhaseConnect, 10048: PhaseConnect, 10013: PhaseConnect,
+	11001: PhaseResolve, 11002: PhaseResolve, 11003: PhaseResolve, 11004: PhaseResolve,
+	9002: PhaseResolve, 9003: PhaseResolve, 9501: PhaseResolve,
+	12166: PhaseProxy, 12167: PhaseProxy, 12177: PhaseProxy, 12178: PhaseProxy,
+}
+
+// phaseByCode fills in where the request stopped, if no event below it tells and the code does. When that
+// step began is not known.
+func (x *exchange) phaseByCode(end etl.Time) {
+	r := x.req
+	phase, ok := codePhases[r.Error]
+	if r.Phase != "" || !ok {
+		return
+	}
+	r.Phase = phase
+	if n := len(r.Phases); n > 0 {
+		at := x.stopped(end)
+		r.Phases = append(r.Phases, Phase{Name: phase, Start: min(r.Phases[n-1].End, at), End: at, Outcome: Failed, Error: r.Error})
+	}
 }
 
 // answered reports whether the answer itself is the failure: a 5xx that came over in good order.
@@ -418,7 +454,7 @@ func (x *exchange) outcome(cut bool) Outcome {
 		return Failed
 	case !l.headers.IsZero():
 		switch {
-		case l.receive != 0 && !isCancel(l.receive) && !l.bodyDone:
+		case (l.receive != 0 || l.seen.has(factStreamReset)) && !l.bodyDone:
 			return Failed
 		case !x.cancelled.IsZero() && l.reading && !l.bodyDone:
 			return x.gaveUp(x.cancelled)
@@ -460,15 +496,20 @@ func (x *exchange) timerAt(at etl.Time) bool {
 // facts says what the rules need to know.
 func (x *exchange) facts(end etl.Time) *facts {
 	l, r := &x.leg, x.req
-	at := end
-	for _, t := range [...]etl.Time{x.cancelled, x.ended} {
-		if !t.IsZero() {
-			at = min(at, t)
-		}
-	}
+	at := x.stopped(end)
 	f := &facts{
 		seen: l.seen, wait: l.wait(at), bytes: l.bytes, cert: l.cert, alert: l.alert,
 		tries: len(l.tries), resent: l.resent, proxy: l.proxyTime(end), call: x.call,
+	}
+	for i := range l.tries {
+		t := &l.tries[i]
+		f.loops = f.loops || strings.HasPrefix(t.address, "[::1]")
+		switch t.err {
+		case codeConnTimeout:
+			f.silent++
+		case codeRefused, codeRefusedWin32:
+			f.refused++
+		}
 	}
 	sent, open := l.votes()
 	for bit, on := range map[fact]bool{
@@ -490,6 +531,7 @@ func (x *exchange) facts(end etl.Time) *facts {
 		factParser:        l.parse != 0,
 		factStatus:        l.status != 0,
 		factHTTP2:         l.conn != nil && l.conn.multi,
+		factInUse:         l.seen.has(factConnected) || !l.idleSince.IsZero() && x.idle() < shortIdle,
 	} {
 		if on {
 			f.seen |= bit
@@ -575,6 +617,10 @@ func (x *exchange) connection() {
 	}
 	r.Connection = &Connection{Local: k.local, Remote: k.remote, Reused: l.seen&factReused != 0 && k.opened < r.Start, Opened: k.opened, Idle: x.idle()}
 }
+
+// shortIdle is how long a connection may lie idle without anything in between forgetting it. Firewalls and
+// address translation keep it for a minute at the least, as a rule.
+const shortIdle = 30 * time.Second
 
 // idle returns how long the connection had lain idle before this request sent on it.
 func (x *exchange) idle() time.Duration {
@@ -681,10 +727,46 @@ func literalServer(target string) string {
 	return netip.AddrPortFrom(addr, uint16(port)).String()
 }
 
-// marks writes the notes out.
-func (x *exchange) marks() []Mark {
-	marks := make([]Mark, 0, len(x.notes))
-	for _, n := range x.notes {
+// Words for what no single event shows.
+var (
+	openPhrase   = phrase{"", "an open connection was used"}
+	sentPhrase   = phrase{"", "request sent in full"}
+	silentPhrase = phrase{"", "no byte back"}
+)
+
+// sums returns what no single event shows, as notes without provider and id. end is that of the last event.
+func (x *exchange) sums(end etl.Time) []note {
+	l := &x.leg
+	var list []note
+	sum := func(p *phrase, at etl.Time) { list = append(list, note{time: at, from: p}) }
+	stage, detail := l.stage()
+	if stage != PhaseSend && stage != PhaseReceive {
+		return nil
+	}
+	if l.seen&(factReused|factConnected) == factReused && !l.send.start.IsZero() {
+		sum(&openPhrase, l.send.start)
+	}
+	if _, open := l.votes(); open == 0 && detail == "headers" && !l.send.end.IsZero() {
+		sum(&sentPhrase, l.send.end)
+	}
+	if detail == "headers" && l.firstByte.IsZero() {
+		at := x.stopped(end)
+		if !l.received.IsZero() {
+			at = min(at, l.received)
+		}
+		sum(&silentPhrase, at)
+	}
+	return list
+}
+
+// marks writes the notes out. end is the time of the last event.
+func (x *exchange) marks(end etl.Time) []Mark {
+	notes := x.notes
+	if x.req.Outcome != OK {
+		notes = append(x.sums(end), notes...) // before the events of the same time
+	}
+	marks := make([]Mark, 0, len(notes))
+	for _, n := range notes {
 		marks = append(marks, Mark{
 			Time: n.time, Position: n.pos, Provider: n.from.provider, ID: n.id, Error: n.err, Text: n.text(),
 		})

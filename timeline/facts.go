@@ -58,6 +58,7 @@ const (
 	factHTTP2       // the connection carries several requests at once
 	factStreamReset // the stream, or the HTTP/2 connection, was aborted
 	factGoAway      // the server announced the end of the HTTP/2 connection
+	factInUse       // the connection was made for this request, or another one had just been served on it
 )
 
 // has reports whether all bits of g are in f.
@@ -65,13 +66,17 @@ func (f fact) has(g fact) bool { return f&g == g }
 
 // facts is what is kept of a request's events for judging it. Requests that went well have none.
 type facts struct {
-	seen   fact
-	wait   time.Duration // between the last byte that went out or came in and the end
-	bytes  uint64        // of the answer
-	cert   uint32        // WebIO ServerCertErrors
-	alert  uint8         // TLS alert, if Schannel told one; 0 = none
-	tries  int           // addresses tried
-	resent int           // SYNs sent again
-	proxy  time.Duration // spent on proxy detection
-	call   string        // the WinHTTP function that reported the failure; "" = unknown
+	seen    fact
+	wait    time.Duration // between the last byte that went out or came in and the end
+	bytes   uint64        // of the answer
+	cert    uint32        // WebIO ServerCertErrors
+	alert   uint8         // TLS alert, if Schannel told one; 0 = none
+	tries   int           // addresses tried
+	silent  int           // ... that did not answer
+	refused int           // ... that refused
+	loops   bool          // ... and one of them was [::1]
+	resent  int           // SYNs sent again
+	proxy   time.Duration // spent on proxy detection
+	late    time.Duration // from the start to the answer that came when the client had left; 0 = none came
+	call    string        // the WinHTTP function that reported the failure; "" = unknown
 }

@@ -68,7 +68,7 @@ func (f *Filter) fits(r *Request) bool {
 		len(f.IDs) > 0 && !slices.ContainsFunc(f.IDs, r.isCalled),
 		f.To != 0 && r.Start > f.To,
 		f.From != 0 && !r.End.IsZero() && r.End < f.From,
-		!r.End.IsZero() && r.Duration() < f.MinDuration:
+		!r.End.IsZero() && r.Partial != PartialStart && r.Duration() < f.MinDuration:
 		return false
 	}
 	return true

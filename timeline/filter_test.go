@@ -87,6 +87,7 @@ func TestFilterMatch(t *testing.T) {
 		{"took long enough", Filter{MinDuration: 2 * time.Second}, &base, FitSelected},
 		{"did not take long enough", Filter{MinDuration: 2*time.Second + 100}, &base, FitNot},
 		{"may take long enough", Filter{MinDuration: time.Hour}, open, FitSelected},
+		{"may have taken long enough", Filter{MinDuration: time.Hour}, edit(func(r *Request) { r.Partial = PartialStart }), FitSelected},
 
 		{"overlaps the beginning", Filter{From: noon + etl.Second}, &base, FitSelected},
 		{"over before", Filter{From: noon + 3*etl.Second}, &base, FitNot},

@@ -23,7 +23,8 @@ type Health struct {
 	Idle       uint64          // events of both that tell of their threads only (59992 to 59998)
 	HTTPSys    uint64          // events of Microsoft-Windows-HttpService
 	Speakers   []Speaker       // processes that the events of WebIO and WinHTTP come from, most first
-	Connects   []ConnectCount  // TCP connections tried, where WebIO does not tell of them
+	Failures   []CallFailure   // calls into WinHTTP that failed, where no event of WebIO is there to tell why
+	Connects   []ConnectCount  // TCP connections tried by processes without events of WebIO and WinHTTP; by all if there is no WebIO
 	Handshakes []HandshakeCount
 	Findings   []Finding // gravest first
 }
@@ -49,9 +50,20 @@ type ConnectCount struct {
 	Remote      string // address:port
 	Tried       int
 	Connected   int
-	NoReply     int // TCPIP 1045
-	Refused     int // TCPIP 1183
-	Failed      int // otherwise
+	NoReply     int  // TCPIP 1045
+	Refused     int  // TCPIP 1183
+	Failed      int  // TCPIP 1034 and nothing that says more
+	Error       Code // of the last of Failed: an NTSTATUS
+	First, Last etl.Time
+}
+
+// A CallFailure counts the failures of one call into WinHTTP in one process with one result.
+type CallFailure struct {
+	PID         uint32
+	Process     string // image name; "" = unknown
+	Call        string // as WinHTTP names it: WinHttpReceiveResponse
+	Result      Code   // 12xxx
+	Count       int
 	First, Last etl.Time
 }
 
@@ -84,8 +96,10 @@ type FindingID string
 
 const (
 	FindNoWinHTTP   FindingID = "no-winhttp"       // no WinHttp, WebIO or HttpService events at all
+	FindNoWebIO     FindingID = "no-webio"         // WinHttp events, but none of WebIO and no lines of text
+	FindNotClosed   FindingID = "not-closed"       // the log was copied before its session had ended
 	FindThreadsOnly FindingID = "thread-actions"   // WinHttp and WebIO events, but of threads only
-	FindSilent      FindingID = "process-silent"   // other processes have WebIO events, this one has none
+	FindSilent      FindingID = "process-silent"   // other processes have such events, this one has none
 	FindErrorsOnly  FindingID = "errors-only"      // WebIO recorded at a level that shows failures only
 	FindNoCallerErr FindingID = "no-winhttp-level" // no WinHttp events of level 5: what the caller got is not in the trace
 	FindLoss        FindingID = "loss"             // events or buffers were lost
@@ -119,10 +133,12 @@ type health struct {
 	winHTTP   uint64
 	idle      uint64
 	detailed  uint64 // WinHttp events of level 5 that tell what the caller got
+	texts     uint64 // of these: events that are lines of text
 	webIOMax  uint8  // highest level of a WebIO event that tells of requests
 
 	lines, nameless uint64 // of text; without a process
 
+	failures   map[failureKey]*CallFailure
 	tries      *table[uint64, *tcpTry]
 	connects   map[connectKey]*ConnectCount
 	handshakes map[handshakeKey]*HandshakeCount
@@ -140,6 +156,12 @@ type tcpTry struct{ counts *ConnectCount }
 type connectKey struct {
 	pid    uint32
 	remote string
+}
+
+type failureKey struct {
+	pid    uint32
+	call   string
+	result Code
 }
 
 type handshakeKey struct {
@@ -203,8 +225,13 @@ func (h *health) client(provider etl.GUID, ev *decode.Event) {
 		h.webIOMax = max(h.webIOMax, ev.Level())
 	} else {
 		h.winHTTP++
-		if id >= 9 && id <= 14 || id >= 58999 {
+		switch {
+		case id == textLine1 || id == textLine2:
 			h.detailed++
+			h.texts++
+		case id >= apiCallStart && id <= apiAsyncFail:
+			h.detailed++
+			h.call(ev, id)
 		}
 	}
 	if h.speakers == nil {
@@ -214,6 +241,30 @@ func (h *health) client(provider etl.GUID, ev *decode.Event) {
 	if n := h.speakers[pid]; n > 0 || len(h.speakers) < maxHealth {
 		h.speakers[pid] = n + 1
 	}
+}
+
+// call counts a call into WinHTTP that failed, for a trace in which nothing else tells of its request.
+func (h *health) call(ev *decode.Event, id uint16) {
+	if id != apiReturnFail && id != apiAsyncFail || h.webIO > 0 {
+		return
+	}
+	key := failureKey{ev.PID(), ev.Get("Api").Text(), Code(ev.Get("Result").Uint())}
+	if !isWinHTTP(key.result) || !carriesResult(key.call) {
+		return
+	}
+	f := h.failures[key]
+	if f == nil {
+		if len(h.failures) >= maxHealth {
+			return
+		}
+		if h.failures == nil {
+			h.failures = map[failureKey]*CallFailure{}
+		}
+		f = &CallFailure{PID: key.pid, Call: key.call, Result: key.result, First: ev.Time()}
+		h.failures[key] = f
+	}
+	f.Count++
+	f.Last = ev.Time()
 }
 
 // line counts a line of text.
@@ -234,15 +285,12 @@ const (
 	tcpRefused    = 1183
 )
 
-// tcp counts attempts to connect, for a trace in which nothing else tells of them.
+// tcp counts attempts to connect, for processes of which nothing else tells.
 func (h *health) tcp(ev *decode.Event) {
 	id := ev.ID()
 	switch id {
 	case tcpConnect, tcpProceeding, tcpConnected, tcpFailed, tcpNoReply, tcpRefused:
 	default:
-		return
-	}
-	if h.webIO > 0 {
 		return
 	}
 	if h.tries == nil {
@@ -285,6 +333,7 @@ func (h *health) tcp(ev *decode.Event) {
 		try.counts.Refused++
 	case tcpFailed:
 		try.counts.Failed++
+		try.counts.Error = Code(ev.Get("Status").Uint())
 	}
 }
 
@@ -329,13 +378,24 @@ func (h *health) result(s *Session) Health {
 	slices.SortFunc(r.Speakers, func(a, b Speaker) int {
 		return cmp.Or(cmp.Compare(b.Events, a.Events), cmp.Compare(a.PID, b.PID))
 	})
-	if h.webIO == 0 {
-		for _, c := range h.connects {
+	for _, c := range h.connects {
+		if h.webIO == 0 || h.speakers[c.PID] == 0 {
 			c.Process = s.processName(c.PID, c.First)
 			r.Connects = append(r.Connects, *c)
 		}
-		slices.SortFunc(r.Connects, func(a, b ConnectCount) int {
-			return cmp.Or(cmp.Compare(b.Tried-b.Connected, a.Tried-a.Connected), cmp.Compare(a.First, b.First), strings.Compare(a.Remote, b.Remote))
+	}
+	slices.SortFunc(r.Connects, func(a, b ConnectCount) int {
+		return cmp.Or(cmp.Compare(b.Tried-b.Connected, a.Tried-a.Connected), cmp.Compare(a.First, b.First),
+			strings.Compare(a.Remote, b.Remote), cmp.Compare(a.PID, b.PID))
+	})
+	if h.webIO == 0 {
+		for _, f := range h.failures {
+			f.Process = s.processName(f.PID, f.First)
+			r.Failures = append(r.Failures, *f)
+		}
+		slices.SortFunc(r.Failures, func(a, b CallFailure) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.First, b.First), strings.Compare(a.Call, b.Call),
+				cmp.Compare(a.PID, b.PID), cmp.Compare(a.Result, b.Result))
 		})
 	}
 	for _, c := range h.handshakes {
@@ -379,6 +439,8 @@ type diagnosis struct {
 var findings = []func(diagnosis) []Finding{
 	diagnosis.noWinHTTP,
 	diagnosis.threadsOnly,
+	diagnosis.noWebIO,
+	diagnosis.notClosed,
 	diagnosis.overwritten,
 	diagnosis.tooShort,
 	diagnosis.lost,
@@ -434,11 +496,14 @@ func (d diagnosis) extent() string {
 	if build := d.s.in.Header.Build; build != 0 {
 		fmt.Fprintf(&b, ", Windows build %d", build)
 	}
-	fmt.Fprintf(&b, ", %s events, ", thousands(d.events))
-	if loss := lossWords(d.s.in.Loss); loss != "" {
-		b.WriteString(loss + " lost.")
-	} else {
-		b.WriteString("none lost.")
+	fmt.Fprintf(&b, ", %s events", thousands(d.events))
+	switch loss := lossWords(d.s.in.Loss); {
+	case loss != "":
+		b.WriteString(", " + loss + " lost.")
+	case d.s.in.Header.Open():
+		b.WriteString("; how many were lost is not known.")
+	default:
+		b.WriteString(", none lost.")
 	}
 	return b.String()
 }
@@ -476,22 +541,42 @@ func (d diagnosis) noWinHTTP() []Finding {
 		},
 		FindOut: []string{"Meanwhile: the IIS log of the proxy (column sc-win32-status) and its failed request tracing may tell already. Put them into the same folder."},
 	}
-	const most = 3
-	for i, c := range d.res.Connects {
-		if i == most || c.Tried == c.Connected {
+	f.Text = append(f.Text, d.res.tried(anyProcess)...)
+	return d.capture(f)
+}
+
+// mostNamed is the number of counts of one kind that a finding names.
+const mostNamed = 3
+
+// anyProcess stands for the PID of every process.
+const anyProcess = etl.NoID
+
+// tried says what became of the attempts of a process to connect that were in vain.
+func (h *Health) tried(pid uint32) []string {
+	var out []string
+	for i := range h.Connects {
+		c := &h.Connects[i]
+		if pid != anyProcess && c.PID != pid || c.Tried == c.Connected {
+			continue
+		}
+		if len(out) == mostNamed {
 			break
 		}
-		f.Text = append(f.Text, "Still to be seen: "+c.sentence())
+		out = append(out, "Still to be seen: "+c.sentence())
 	}
-	return d.capture(f)
+	return out
+}
+
+// processWords names a process as people do.
+func processWords(name string, pid uint32) string {
+	if name == "" {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return fmt.Sprintf("%s (PID %d)", name, pid)
 }
 
 // sentence says what became of the attempts to connect.
 func (c *ConnectCount) sentence() string {
-	who := fmt.Sprintf("process %d", c.PID)
-	if c.Process != "" {
-		who = fmt.Sprintf("%s (PID %d)", c.Process, c.PID)
-	}
 	times := "once"
 	if c.Tried > 1 {
 		times = fmt.Sprintf("%d times from", c.Tried)
@@ -500,11 +585,15 @@ func (c *ConnectCount) sentence() string {
 	if c.Tried == 1 {
 		at = "at " + at
 	}
+	failed := "failed (TCPIP 1034)"
+	if c.Error != 0 {
+		failed = "failed (TCPIP 1034: " + codeWords(c.Error) + ")"
+	}
 	var ends []string
 	for _, e := range [...]struct {
 		n    int
 		what string
-	}{{c.Connected, "connected"}, {c.NoReply, "without any reply (TCPIP 1045)"}, {c.Refused, "refused (TCPIP 1183)"}, {c.Failed, "failed otherwise (TCPIP 1034)"}} {
+	}{{c.Connected, "connected"}, {c.NoReply, "without any reply (TCPIP 1045)"}, {c.Refused, "refused (TCPIP 1183)"}, {c.Failed, failed}} {
 		if e.n == c.Tried && e.n > 0 {
 			ends = []string{e.what}
 			break
@@ -516,7 +605,7 @@ func (c *ConnectCount) sentence() string {
 	if ends == nil {
 		ends = []string{"without an outcome in the trace"}
 	}
-	return fmt.Sprintf("%s tried %s %s %s: %s.", who, c.Remote, times, at, strings.Join(ends, ", "))
+	return fmt.Sprintf("%s tried %s %s %s: %s.", processWords(c.Process, c.PID), c.Remote, times, at, strings.Join(ends, ", "))
 }
 
 func (d diagnosis) threadsOnly() []Finding {
@@ -532,6 +621,57 @@ func (d diagnosis) threadsOnly() []Finding {
 			"That is what the scenario internetclient records since Windows 8; the providers have to be named instead.",
 		},
 	})
+}
+
+func (d diagnosis) noWebIO() []Finding {
+	if d.winHTTP == 0 || d.webIO+d.texts+d.lines > 0 {
+		return nil
+	}
+	f := Finding{
+		ID: FindNoWebIO, Severity: Blind,
+		Title: "This trace cannot tell why a request failed: it has events of WinHTTP, but none of WebIO, which would tell of the requests.",
+		Text:  []string{d.extent(), d.holds() + " WebIO 0."},
+	}
+	named := min(len(d.res.Failures), mostNamed)
+	for i := range named {
+		f.Text = append(f.Text, d.res.Failures[i].sentence())
+	}
+	if rest := d.res.Failures[named:]; len(rest) > 0 {
+		n := 0
+		for i := range rest {
+			n += rest[i].Count
+		}
+		f.Text = append(f.Text, "And "+count(n, "failure")+" of other calls, results or processes.")
+	}
+	switch {
+	case len(d.res.Failures) > 0:
+		f.Text = append(f.Text, "Which server it was about, and how far the request had come, these events do not say.")
+	case d.detailed == 0:
+		f.Text = append(f.Text, "What WinHTTP told its callers is not in the trace either: that takes provider WinHttp at level 5.")
+	}
+	f.Text = append(f.Text, d.res.tried(anyProcess)...)
+	return d.capture(f)
+}
+
+// sentence says which call failed with what, how often and when.
+func (f *CallFailure) sentence() string {
+	when := "at " + f.First.Time().Format(time.TimeOnly)
+	if f.Count > 1 {
+		when = fmt.Sprintf("%s times from %s to %s", thousands(uint64(f.Count)), f.First.Time().Format(time.TimeOnly), f.Last.Time().Format(time.TimeOnly))
+	}
+	return fmt.Sprintf("%s failed with %s in %s, %s.", f.Call, codeText(f.Result), processWords(f.Process, f.PID), when)
+}
+
+func (d diagnosis) notClosed() []Finding {
+	if d.s.in.Header == (etl.Header{}) || !d.s.in.Header.Open() {
+		return nil
+	}
+	return []Finding{{
+		ID: FindNotClosed, Severity: Doubt,
+		Title: "The log was never closed: its end may be missing, and how many events were lost is not known.",
+		Text:  []string{"Both are written when the session is stopped. The file was copied before, or the machine went down."},
+		DoNow: []string{"Stop the trace (netsh trace stop) before its file is copied; if it is stopped by now, copy it again."},
+	}}
 }
 
 func (d diagnosis) overwritten() []Finding {
@@ -634,28 +774,42 @@ func (d diagnosis) silent() []Finding {
 		return nil
 	}
 	var out []Finding
+	severity := Blind // no worker has such events: the trace knows nothing of what it is mostly asked about
+	if d.res.HTTPSys > 0 {
+		severity = Doubt // but for what the workers served
+	}
 	for p := range d.s.in.Processes.All() {
 		over := !p.End.IsZero() && p.End < d.s.first || p.Start > d.s.last
-		if !isWorker(p.Name) || over || d.res.Speaks(p.PID) {
-			continue
+		switch {
+		case !isWorker(p.Name) || over:
+		case d.res.Speaks(p.PID):
+			severity = Note
+		default:
+			out = append(out, d.res.SilentProcess(p.Name, p.PID, p.AppPool))
 		}
-		out = append(out, SilentProcess(p.Name, p.PID, p.AppPool))
 	}
+	for i := range out {
+		out[i].Severity = severity
+	}
+	// One that tried to connect comes before one that did nothing.
+	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(len(b.Text), len(a.Text)) })
 	return out
 }
 
 // SilentProcess is the finding that a process has no events of WinHTTP while others have: the providers
-// were on, so recording again does not help.
-func SilentProcess(name string, pid uint32, pool string) Finding {
-	who := fmt.Sprintf("%s (PID %d)", cmp.Or(name, "process"), pid)
+// were on, so recording again does not help. It is Blind, as for a question about this very process;
+// of a trace with events of another worker process it is a Note.
+func (h *Health) SilentProcess(name string, pid uint32, pool string) Finding {
+	who := processWords(name, pid)
 	if pool != "" {
 		who = fmt.Sprintf("%s (PID %d, pool %s)", cmp.Or(name, "process"), pid, pool)
 	}
+	text := []string{"Either it sent no request in this time, or it does not use WinHTTP: ASP.NET Core in-process, " +
+		".NET's HttpClient, YARP and HttpWebRequest have their own ways."}
 	return Finding{
-		ID: FindSilent, Severity: Note,
-		Title: who + " sent nothing through WinHTTP while the trace ran; other processes did.",
-		Text: []string{"Either it sent no request in this time, or it does not use WinHTTP: ASP.NET Core in-process, " +
-			".NET's HttpClient, YARP and HttpWebRequest have their own ways."},
+		ID: FindSilent, Severity: Blind,
+		Title:   who + " sent nothing through WinHTTP while the trace ran; other processes did.",
+		Text:    append(text, h.tried(pid)...),
 		FindOut: []string{"For such a process: its own log, and the packets of the trace."},
 	}
 }
@@ -717,18 +871,20 @@ func (d diagnosis) serverOnly() []Finding {
 }
 
 func (d diagnosis) textOnly() []Finding {
-	if d.lines == 0 && (d.detailed == 0 || d.webIO > 0) || d.lines > 0 && d.events > 0 {
+	if d.texts+d.lines == 0 || d.webIO > 0 {
 		return nil
 	}
-	f := Finding{
-		ID: FindTextOnly, Severity: Note,
-		Title: "These are WinHTTP's own text lines: they hold codes and calls, but no events of names, connections and bytes.",
-	}
+	const title = "These are WinHTTP's own text lines: they hold codes and calls, but no names, connections and bytes"
+	f := Finding{ID: FindTextOnly, Severity: Note, Title: title + "."}
+	const unowned = "whose requests they tell of is not known."
 	switch {
-	case d.lines > 0 && d.nameless == d.lines:
-		f.Text = append(f.Text, "No process is named in these lines.")
-	case d.nameless > 0:
-		f.Text = append(f.Text, fmt.Sprintf("No process is named in %s of them.", thousands(d.nameless)))
+	case d.nameless == 0:
+	case d.nameless == d.lines:
+		f.Severity, f.Title = Doubt, title+"; none of them names a process."
+		f.Text = []string{"No process is named in these rows: " + unowned}
+	default:
+		f.Severity, f.Title = Doubt, title+"; some of them name no process."
+		f.Text = []string{fmt.Sprintf("No process is named in %s of them: %s", thousands(d.nameless), unowned)}
 	}
 	return []Finding{f}
 }

@@ -78,6 +78,19 @@ const someRequest = `
 +22.2 WebIO/19 ApiHandle=0x20
 `
 
+// Calls into WinHTTP that fail, one of them without harm, and nothing of WebIO.
+const callsOnly = `
++88 cpu0 4120:8 TCPIP/1031 Tcb=0x78 LocalAddress=10.0.0.5:50002 RemoteAddress=10.0.0.12:80 ProcessId=4120
++89 TCPIP/1034 Tcb=0x78 Status=0xC00000B5
++90 cpu0 4120:8 WinHttp/9 ApiHandle=0x500 Api=WinHttpSendRequest
++91 WinHttp/12 ApiHandle=0x500 Api=WinHttpSendRequest
++92 WinHttp/9 ApiHandle=0x500 Api=WinHttpReceiveResponse
++99 WinHttp/14 ApiHandle=0x500 Api=WinHttpReceiveResponse Result=12002
++99.1 WinHttp/11 ApiHandle=0x500 Api=WinHttpQueryHeaders Result=12150
++109 WinHttp/14 ApiHandle=0x500 Api=WinHttpReceiveResponse Result=12002
++110 cpu0 77:8 WinHttp/14 ApiHandle=0x600 Api=WinHttpSendRequest Result=12029
+`
+
 const tcpOnly = `
 +1 cpu0 4120:8 TCPIP/1002 Tcb=0x77 LocalAddress=10.0.0.5:50000 RemoteAddress=10.0.0.12:80
 +1 TCPIP/1031 Tcb=0x77 LocalAddress=10.0.0.5:50000 RemoteAddress=10.0.0.12:80 ProcessId=4120
@@ -176,6 +189,31 @@ func TestFindings(t *testing.T) {
 			want:     []string{"2 TLS handshakes with this server failed", "10.0.0.5:443 for shop.example: 2 times 0x80090331 SEC_E_ALGORITHM_MISMATCH, 1 of them broken off by the client"},
 		},
 		{
+			id:       timeline.FindNoWebIO,
+			trace:    someProcess + callsOnly,
+			nearMiss: someProcess + callsOnly + someRequest,
+			want: []string{
+				"(blind): This trace cannot tell why a request failed: it has events of WinHTTP, but none of WebIO",
+				"In it: WinHttp 7, TCPIP 2. WebIO 0.",
+				"WinHttpReceiveResponse failed with 12002 ERROR_WINHTTP_TIMEOUT in w3wp.exe (PID 4120), 2 times from 09:15:41 to 09:15:51.",
+				"WinHttpSendRequest failed with 12029 ERROR_WINHTTP_CANNOT_CONNECT in process 77, at 09:15:52.",
+				"Which server",
+				"w3wp.exe (PID 4120) tried 10.0.0.12:80 once at 09:15:30: failed (TCPIP 1034: 0xC00000B5 STATUS_IO_TIMEOUT).",
+				"provider=Microsoft-Windows-WebIO level=5",
+			},
+		},
+		{
+			id:       timeline.FindNoWebIO,
+			trace:    someProcess + "+1 cpu0 4120:8 WinHttp/801 DetectFlags=1\n",
+			nearMiss: someProcess + callsOnly + "+101 cpu0 4120:8 WinHttp/58999 Message='12:00:00.000 ::sys-recver starts in _INIT state'\n",
+			want:     []string{"provider WinHttp at level 5"},
+		},
+		{
+			id: timeline.FindNotClosed, trace: strings.Replace(someProcess, "build", "open=true build", 1) + someRequest,
+			nearMiss: someProcess + someRequest,
+			want:     []string{"(doubt): The log was never closed: its end may be missing, and how many events were lost is not known."},
+		},
+		{
 			id:       timeline.FindTextOnly,
 			trace:    someProcess + "+1 cpu0 4120:8 WinHttp/58999 Message='12:00:00.000 ::sys-recver starts in _INIT state'\n",
 			nearMiss: someProcess + someRequest + "+22.15 WinHttp/58999 Message='12:00:00.000 ::sys-recver starts in _INIT state'\n",
@@ -223,6 +261,71 @@ func TestFindingOrder(t *testing.T) {
 	}
 	if got := strings.Join(ids, " "); got != "no-winhttp/blind loss/doubt" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Events without text lines are not taken for text lines, and an open log is said to be one.
+func TestFindingsApart(t *testing.T) {
+	res := analyzeWith(t, compile(t, someProcess+callsOnly), timeline.Options{})
+	if f := find(res, timeline.FindTextOnly); f != nil {
+		t.Errorf("no line of text in it: %s", text(*f))
+	}
+	if f := res.Inputs[0].Health.Findings[0]; f.ID != timeline.FindNoWebIO {
+		t.Errorf("first is %s", text(f))
+	}
+	res = analyzeWith(t, compile(t, strings.Replace(someProcess, "build", "open=true build", 1)+tcpOnly), timeline.Options{})
+	f := find(res, timeline.FindNoWinHTTP)
+	if f == nil || !strings.Contains(text(*f), "9 events; how many were lost is not known.") || find(res, timeline.FindNotClosed) == nil {
+		t.Errorf("findings %+v", res.Inputs[0].Health.Findings)
+	}
+}
+
+// A worker process that is the only one, and silent, is what the trace is asked about: that comes first,
+// with what it tried. Beside another worker it is worth a note.
+func TestSilentWorker(t *testing.T) {
+	const svchost = "process 900 svchost.exe cmdline='svchost -k netsvcs'\n"
+	request := strings.ReplaceAll(someRequest, "4120:8", "900:8")
+	const tries = `
++30 cpu0 4120:8 TCPIP/1031 Tcb=0x77 LocalAddress=10.0.0.5:50000 RemoteAddress=10.0.0.12:80 ProcessId=4120
++51 cpu0 4:9 TCPIP/1045 Tcb=0x77 ProcessId=4120
++52 cpu0 900:8 TCPIP/1031 Tcb=0x78 LocalAddress=10.0.0.5:50001 RemoteAddress=10.0.0.14:80 ProcessId=900
++53 cpu0 900:8 TCPIP/1034 Tcb=0x78
+`
+	other := "process 5000 w3wp.exe cmdline='w3wp.exe -ap \"Admin\"'\n"
+	for _, c := range []struct {
+		name, trace string
+		want        timeline.Severity
+		first       bool
+	}{
+		{"alone", someProcess + svchost + request + tries, timeline.Blind, true},
+		{"two, one of which tries to connect", strings.Replace(someProcess, "process", other+"process", 1) + svchost + request + tries, timeline.Blind, true},
+		{"beside a worker that speaks", someProcess + other + svchost + strings.ReplaceAll(request, "900:8", "5000:8") + tries, timeline.Note, false},
+		{"on a server", someProcess + svchost + request + tries + "+54 cpu0 4:8 HttpService/24 ConnectionObj=1\n", timeline.Doubt, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res := analyzeWith(t, compile(t, c.trace), timeline.Options{})
+			f := find(res, timeline.FindSilent)
+			if f == nil {
+				t.Fatalf("findings %+v", res.Inputs[0].Health.Findings)
+			}
+			got := text(*f)
+			if f.Severity != c.want || c.first && res.Inputs[0].Health.Findings[0].ID != f.ID {
+				t.Errorf("got %s", got)
+			}
+			for _, w := range []string{
+				"w3wp.exe (PID 4120, pool Shop) sent nothing through WinHTTP while the trace ran; other processes did.",
+				"w3wp.exe (PID 4120) tried 10.0.0.12:80 once at 09:14:32: without any reply (TCPIP 1045).",
+				"HttpClient",
+			} {
+				if !strings.Contains(got, w) {
+					t.Errorf("%q is missing in\n%s", w, got)
+				}
+			}
+			tried := res.Inputs[0].Health.Connects
+			if c.want != timeline.Note && len(tried) != 1 || strings.Contains(got, "10.0.0.14") {
+				t.Errorf("another process's connection: %+v\n%s", tried, got)
+			}
+		})
 	}
 }
 

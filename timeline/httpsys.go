@@ -60,18 +60,19 @@ type serverConn struct {
 
 // An inbound is a request that HTTP.sys received.
 type inbound struct {
-	r         *Request
-	conn      *serverConn // nil = unknown
-	claim     claim
-	last      bool      // the application passed the last part of its answer
-	sent      bool      // a part of the answer was taken for sending
-	left      etl.Time  // when the client closed the connection; 0 = it did not
-	leftPhase PhaseName // where the request was then
-	seen      etl.Time  // last event
-	emitted   bool
-	saw       fact   // for the rules
-	word      string // by which HTTP.sys ended it, as in the HTTPERR log
-	steps     []Mark // the events that it went through
+	r       *Request
+	conn    *serverConn // nil = unknown
+	claim   claim
+	last    bool     // the application passed the last part of its answer
+	sent    bool     // a part of the answer was taken for sending
+	left    etl.Time // when the client closed the connection; 0 = it did not
+	leftIn  int      // the phases that the request had come to by then
+	passed  etl.Time // when the application passed the first part of its answer; 0 = it did not
+	seen    etl.Time // last event
+	emitted bool
+	saw     fact   // for the rules
+	word    string // by which HTTP.sys ended it, as in the HTTPERR log
+	steps   []Mark // the events that it went through
 }
 
 // A claim says how the PID of a request is known, from weakest to strongest.
@@ -80,7 +81,7 @@ type claim uint8
 const (
 	unclaimed   claim = iota
 	byDelivery        // event 3 was written in the context of that process
-	byHTTPSys         // event 97 names it
+	byHTTPSys         // event 97 names it, and it had the request
 	byAnswering       // it passed the answer
 )
 
@@ -306,6 +307,11 @@ func (h *httpSys) step(x *inbound, ev *decode.Event, code Code, text string) {
 	x.steps = append(x.steps, Mark{Time: h.now, Position: ev.Position(), Provider: "HttpService", ID: ev.ID(), Error: code, Text: text})
 }
 
+// delivered reports whether a worker got the request.
+func (x *inbound) delivered() bool {
+	return slices.ContainsFunc(x.r.Phases, func(p Phase) bool { return p.Name == PhaseProcess })
+}
+
 // own takes the process of an event as the owner of the request. The kernel's own processes never are.
 func (x *inbound) own(pid uint32, how claim) {
 	if pid > 4 && pid != etl.NoID && how > x.claim {
@@ -320,9 +326,17 @@ func (x *inbound) status(v decode.Value) {
 	}
 }
 
-// end closes the request in the phase that it is in and emits it.
+// end closes the request in the phase that it is in and emits it. A request that its client gave up ends
+// when the client left, in the phase that it was in then: what is done for it later nobody waits for.
 func (h *httpSys) end(x *inbound, at etl.Time, outcome Outcome, code Code) {
 	r := x.r
+	if c := x.conn; c != nil {
+		c.used = max(c.used, at)
+	}
+	if outcome == Cancelled {
+		at = x.left
+		r.Phases = r.Phases[:x.leftIn]
+	}
 	r.Outcome = outcome
 	if p := x.phase(); p != nil {
 		p.Outcome = outcome
@@ -335,9 +349,6 @@ func (h *httpSys) end(x *inbound, at etl.Time, outcome Outcome, code Code) {
 		if outcome != OK {
 			r.Phase = p.Name
 		}
-	}
-	if outcome == Cancelled {
-		x.stopIn(x.leftPhase)
 	}
 	if outcome == Unfinished {
 		r.Partial = PartialEnd
@@ -352,25 +363,30 @@ func (h *httpSys) end(x *inbound, at etl.Time, outcome Outcome, code Code) {
 		x.saw |= factHeaders
 	}
 	x.mark()
-	if c := x.conn; c != nil {
-		c.used = max(c.used, at)
-	}
 	if !x.emitted {
 		x.emitted = true
 		h.s.emit(r)
 	}
 }
 
-// stopIn moves the blame from the phase that x is in to the one of that name, if there is one.
-func (x *inbound) stopIn(name PhaseName) {
-	last := x.phase()
-	for i := range x.r.Phases {
-		if p := &x.r.Phases[i]; p.Name == name && p != last {
-			p.Outcome, p.Error = last.Outcome, last.Error
-			last.Outcome, last.Error = OK, 0
-			x.r.Phase = name
-		}
+// blame moves a failure from the phase that x was in to the one that a timer belongs to, which then ends
+// where the request does. A body is read while the worker has the request already: the time since then is
+// the body's.
+func (x *inbound) blame(t httpTimer) {
+	phases := x.r.Phases
+	i := slices.IndexFunc(phases, func(p Phase) bool { return p.Name == t.phase })
+	last := len(phases) - 1
+	if i < 0 || i == last && t.detail == "" {
+		return
 	}
+	stop := phases[last]
+	if t.detail == "" {
+		phases = phases[:i+1]
+		stop.Start = phases[i].Start
+	}
+	stop.Name, stop.Detail = t.phase, t.detail
+	phases[len(phases)-1] = stop
+	x.r.Phases, x.r.Phase = phases, t.phase
 }
 
 // mark shows the events of a request that did not go well.
@@ -385,6 +401,9 @@ func (x *inbound) mark() {
 	x.r.facts.seen |= x.saw
 	if x.left != 0 {
 		x.r.facts.wait = x.left.Sub(x.r.Start)
+		if x.passed > x.left {
+			x.r.facts.late = x.passed.Sub(x.r.Start)
+		}
 	}
 	x.r.facts.call = x.word
 }
@@ -394,7 +413,7 @@ func (h *httpSys) done(x *inbound, at etl.Time) {
 	switch {
 	case !x.emitted:
 		h.end(x, at, OK, 0)
-	case x.r.Outcome == OK || x.r.Phase == "":
+	case x.r.Outcome == OK || x.r.Outcome == Failed && x.r.Phase == "":
 		x.r.End = max(x.r.End, at)
 		if p := x.phase(); p != nil {
 			p.End = max(p.End, at)
@@ -497,7 +516,6 @@ func (h *httpSys) delivered(ev *decode.Event) {
 	}
 	h.nameObject(x, ev)
 	x.url(ev)
-	x.own(ev.PID(), byDelivery)
 	x.r.Queue = h.text(ev, "RequestQueueName")
 	if ev.Get("SiteId").Uint() != 0 {
 		x.r.AppPool = x.r.Queue // IIS names the queue after the pool
@@ -506,6 +524,7 @@ func (h *httpSys) delivered(ev *decode.Event) {
 		h.step(x, ev, status, "handing the request to the application failed")
 		return
 	}
+	x.own(ev.PID(), byDelivery)
 	h.step(x, ev, 0, "the request was handed to the application")
 	x.enter(PhaseProcess, h.now)
 }
@@ -525,6 +544,12 @@ func (h *httpSys) answered(ev *decode.Event) {
 	}
 	x.enter(PhaseSend, h.now)
 	h.step(x, ev, 0, "the application passed an answer")
+	if x.passed == 0 {
+		x.passed = h.now
+	}
+	if x.emitted {
+		x.mark() // its client was gone already
+	}
 }
 
 func (h *httpSys) lastPart(ev *decode.Event) {
@@ -650,10 +675,7 @@ func (x *inbound) leave(now etl.Time) {
 	if x.left != 0 {
 		return
 	}
-	x.left = now
-	if p := x.phase(); p != nil {
-		x.leftPhase = p.Name
-	}
+	x.left, x.leftIn = now, len(x.r.Phases)
 }
 
 func (h *httpSys) cleanedUp(ev *decode.Event) {
@@ -685,20 +707,23 @@ func (h *httpSys) cleanedUp(ev *decode.Event) {
 	}
 }
 
-// httpTimers says which phase a timer of HTTP.sys belongs to, and its default where it has one.
-// The names are those of the HTTPERR log.
-var httpTimers = map[string]struct {
-	phase PhaseName
-	limit time.Duration
-}{
-	"Timer_ConnectionIdle":    {"", 2 * time.Minute},
-	"Timer_HeaderWait":        {PhaseReceive, 2 * time.Minute},
-	"Timer_EntityBody":        {PhaseReceive, 2 * time.Minute},
-	"Timer_ReqQueue":          {PhaseQueue, 2 * time.Minute},
-	"Timer_AppPool":           {PhaseQueue, 2 * time.Minute},
-	"Timer_MinBytesPerSecond": {PhaseSend, 0},
-	"Timer_Response":          {PhaseSend, 0},
-	"Timer_SslRenegotiation":  {PhaseProcess, 2 * time.Minute},
+// An httpTimer says which phase a timer of HTTP.sys belongs to, and its default where it has one.
+type httpTimer struct {
+	phase  PhaseName
+	detail string // of the phase; "" = all of it
+	limit  time.Duration
+}
+
+// httpTimers has the timers by their names in the HTTPERR log.
+var httpTimers = map[string]httpTimer{
+	"Timer_ConnectionIdle":    {"", "", 2 * time.Minute},
+	"Timer_HeaderWait":        {PhaseReceive, "", 2 * time.Minute},
+	"Timer_EntityBody":        {PhaseReceive, "body", 2 * time.Minute},
+	"Timer_ReqQueue":          {PhaseQueue, "", 2 * time.Minute},
+	"Timer_AppPool":           {PhaseQueue, "", 2 * time.Minute},
+	"Timer_MinBytesPerSecond": {PhaseSend, "", 0},
+	"Timer_Response":          {PhaseSend, "", 0},
+	"Timer_SslRenegotiation":  {PhaseProcess, "", 2 * time.Minute},
 }
 
 func (h *httpSys) timedOut(ev *decode.Event) {
@@ -723,9 +748,12 @@ func (h *httpSys) timedOut(ev *decode.Event) {
 		}
 		// If the clean-up came first, the timer was its cause.
 		x.r.End = max(x.r.End, h.now)
+		if p := x.phase(); p != nil {
+			p.End = x.r.End
+		}
 		t := httpTimers[name]
-		x.r.Timer = &Timer{Name: name, Limit: t.limit, Source: "default"}
-		x.stopIn(t.phase)
+		x.r.Timer = &Timer{Name: name, Limit: t.limit, Source: TimerDefault}
+		x.blame(t)
 	}
 }
 
@@ -734,13 +762,16 @@ func (h *httpSys) malformed(ev *decode.Event) {
 	if x == nil {
 		return
 	}
-	x.r.MadeBy = &MadeBy{Tier: "HTTP.sys"}
+	x.r.MadeBy = &MadeBy{Tier: tierHTTPSys}
 	code := Code(ev.Get("Status").Uint())
 	x.word = h.text(ev, "Reason")
 	x.saw |= factParser
 	h.step(x, ev, code, because("HTTP.sys could not parse the request", x.word))
 	h.fail(x, h.now, code)
 }
+
+// tierHTTPSys made an answer before any worker or module saw the request.
+const tierHTTPSys = "http.sys"
 
 // A reason is the word by which HTTP.sys says why it ends a request, as in the HTTPERR log.
 type reason struct {
@@ -777,7 +808,7 @@ func (h *httpSys) refuse(x *inbound, ev *decode.Event, word, text string) {
 	}
 	h.step(x, ev, 0, text)
 	x.word = word
-	x.r.MadeBy = &MadeBy{Tier: "HTTP.sys", Module: word}
+	x.r.MadeBy = &MadeBy{Tier: tierHTTPSys}
 	if x.r.Status == 0 {
 		x.r.Status = reasons[word].status
 	}
@@ -822,7 +853,9 @@ func (h *httpSys) errorSent(ev *decode.Event) {
 	}
 	r := x.r
 	x.url(ev)
-	x.own(uint32(ev.Get("ProcessId").Uint()), byHTTPSys)
+	if x.delivered() {
+		x.own(uint32(ev.Get("ProcessId").Uint()), byHTTPSys) // else it is the pool's worker, which never saw it
+	}
 	x.status(ev.Get("StatusCode"))
 	if r.Queue == "" {
 		r.Queue = h.text(ev, "RequestQueue")
@@ -831,11 +864,14 @@ func (h *httpSys) errorSent(ev *decode.Event) {
 		r.Method = verbs[n]
 	}
 	cause := h.text(ev, "ErrorCause")
+	if _, known := reasons[cause]; x.word == "" && known {
+		x.word = cause
+	}
 	if x.word == "" {
 		x.word = h.text(ev, "ReasonPhrase")
 	}
 	if r.MadeBy == nil {
-		r.MadeBy = &MadeBy{Tier: "HTTP.sys", Module: x.word}
+		r.MadeBy = &MadeBy{Tier: tierHTTPSys}
 	}
 	h.step(x, ev, Code(ev.Get("SendStatus").Uint()), because("HTTP.sys answered with an error of its own", cause))
 	h.fail(x, h.now, 0)
@@ -863,7 +899,7 @@ const eventLogs = "from this machine get System.evtx and Application.evtx for {f
 var serverRules = []serverRule{
 	{[]string{"QueueFull"}, rule{
 		id:    "Q4",
-		title: "HTTP.sys refused the request: the queue of pool {queue} is full",
+		title: "HTTP.sys refused the request ({reason}): the queue of pool {queue} is full",
 		open:  "why its workers do not take requests fast enough",
 		near: []neighbour{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline or Disabled"},
@@ -873,7 +909,7 @@ var serverRules = []serverRule{
 	}},
 	{[]string{"AppOffline"}, rule{
 		id:      "Q1",
-		title:   "HTTP.sys refused the request: pool {queue} is off",
+		title:   "HTTP.sys refused the request ({reason}): pool {queue} is off",
 		open:    "why it was switched off: this trace does not tell",
 		near:    []neighbour{{"Q4", 0, 0, "queue full: that is QueueFull"}},
 		doNow:   []string{"start the pool: appcmd start apppool /apppool.name:{queue}"},
@@ -881,7 +917,7 @@ var serverRules = []serverRule{
 	}},
 	{[]string{"Disabled"}, rule{
 		id:      "Q2",
-		title:   "HTTP.sys refused the request: pool {queue} is stopped",
+		title:   "HTTP.sys refused the request ({reason}): pool {queue} is stopped",
 		open:    "who or what stopped it: this trace does not tell",
 		near:    []neighbour{{"Q4", 0, 0, "queue full: that is QueueFull"}},
 		doNow:   []string{"start the pool: appcmd start apppool /apppool.name:{queue}"},
@@ -889,24 +925,24 @@ var serverRules = []serverRule{
 	}},
 	{[]string{"AppShutdown"}, rule{
 		id:      "Q7",
-		title:   "HTTP.sys refused the request: a rule of its settings shut pool {queue} down",
+		title:   "HTTP.sys refused the request ({reason}): a rule of its settings shut pool {queue} down",
 		open:    "which rule: the CPU limit is one",
 		findOut: []string{eventLogs, "the settings of the pool: appcmd list apppool {queue} /text:*"},
 	}},
 	{[]string{"AppPoolTimer"}, rule{
 		id:      "T2",
-		title:   "HTTP.sys refused the request: the workers of pool {queue} were too busy to take it",
+		title:   "HTTP.sys refused the request ({reason}): the workers of pool {queue} were too busy to take it",
 		findOut: []string{"on this machine: appcmd list requests; a dump of the worker process"},
 	}},
 	{[]string{"N/A"}, rule{
 		id:      "Q8",
-		title:   "HTTP.sys refused the request: it has nobody to give it to",
+		title:   "HTTP.sys refused the request ({reason}): it has nobody to give it to",
 		open:    "whether a binding is missing or another program reserved the address",
 		findOut: []string{"on this machine: netsh http show urlacl; netsh http show servicestate"},
 	}},
 	{[]string{"ConnLimit"}, rule{
 		id:      "Q9",
-		title:   "HTTP.sys refused the request: the site has as many connections as it may have",
+		title:   "HTTP.sys refused the request ({reason}): the site has as many connections as it may have",
 		findOut: []string{"count the connections by client before raising the limit (maxConnections)"},
 	}},
 	{[]string{"Connection_Abandoned_By_ReqQueue", "Connection_Abandoned_By_AppPool"}, rule{
@@ -933,6 +969,12 @@ var serverRules = []serverRule{
 		title:   "HTTP.sys could not read the request: {reason}",
 		open:    "what the client sent",
 		findOut: []string{"packets from {client}, and what kind of program it is"},
+	}},
+	{nil, rule{
+		id: "R7", as: Cancelled, phases: []PhaseName{PhaseSend},
+		title:   "the client {client} left after {wait}, {where}",
+		open:    "whether it lost patience or had what it wanted: compare the wait with what such requests take",
+		findOut: []string{"the time-out of the client or proxy in front"},
 	}},
 	{nil, rule{
 		id: "R7", as: Cancelled,
@@ -989,6 +1031,9 @@ func judgeServer(r *Request, f *facts) *Verdict {
 			continue
 		}
 		v := u.verdict(r, f)
+		if f.late > 0 {
+			v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
+		}
 		fill := strings.NewReplacer("{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 			"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase]).Replace
 		v.Title, v.Open = fill(v.Title), fill(v.Open)

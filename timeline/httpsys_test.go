@@ -2,6 +2,7 @@ package timeline_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,139 @@ func TestServerEvidence(t *testing.T) {
 	r := res.Requests[0]
 	if r.Client != "10.0.0.9:50001" || r.Queue != "Shop" || r.Connection == nil || r.Connection.Local != "10.0.0.5:80" {
 		t.Errorf("got %+v", r)
+	}
+}
+
+// A request that the client gave up ends when it left, whatever was done for it later; that is told as well.
+func TestClientLeft(t *testing.T) {
+	const answer = "+45.2001 cpu1 4400:3516 HttpService/4"
+	for _, c := range []struct {
+		name   string
+		change func(string) string
+		late   bool
+	}{
+		{"as it is", func(s string) string { return s }, true},
+		{"a word for it", func(s string) string {
+			return strings.Replace(s, "HttpService/23 act={00000100-0000-0003-193d-42fb30bbcb01} ConnectionObj=0xfffffa8003e92010 Abortive=1",
+				"HttpService/65 act={80000146-0000-fe00-b63f-84710c7967bb} RequestId=0xfe00000080000146 Reason=Client_Reset", 1)
+		}, true},
+		{"a word for it, and an answer that nobody sent", func(s string) string {
+			s, _, _ = strings.Cut(s, "+45.2002")
+			return strings.Replace(s, "HttpService/23 act={00000100-0000-0003-193d-42fb30bbcb01} ConnectionObj=0xfffffa8003e92010 Abortive=1",
+				"HttpService/65 act={80000146-0000-fe00-b63f-84710c7967bb} RequestId=0xfe00000080000146 Reason=Client_Reset", 1)
+		}, true},
+		{"never answered", func(s string) string { s, _, _ = strings.Cut(s, "+45.2000"); return s }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := readScenario(t, "../testdata/scenarios/httpsys-client-left.txt")
+			if s.trace = c.change(s.trace); strings.Contains(s.trace, answer) != c.late {
+				t.Fatal("the scenario is another one")
+			}
+			r := analyzeTrace(t, s.parse(t)).Requests[0]
+			if got := r.End.Time().Format("15:04:05.0000"); r.Outcome != timeline.Cancelled || got != "09:14:30.1000" {
+				t.Errorf("ends at %s: %s", got, describe(r))
+			}
+			last := r.Phases[len(r.Phases)-1]
+			if last.Name != timeline.PhaseProcess || last.Outcome != timeline.Cancelled || last.End != r.End {
+				t.Errorf("phases %+v", r.Phases)
+			}
+			if !strings.Contains(r.Verdict.Title, "left after 30 s") {
+				t.Errorf("title %q", r.Verdict.Title)
+			}
+			const told = "The application passed its answer 15.1 s after that; it had taken 45.1 s."
+			if got := strings.Join(r.Verdict.Context, " "); strings.Contains(got, told) != c.late {
+				t.Errorf("context %q", got)
+			}
+			if got := evidence(r.Verdict); strings.Contains(got, "passed an answer") != c.late {
+				t.Errorf("evidence\n%s", got)
+			}
+		})
+	}
+
+	// It had a part of its answer.
+	s := readScenario(t, "../testdata/scenarios/httpsys-client-left.txt")
+	early := "+20.0000 cpu1 4400:3516 HttpService/4 act={80000146-0000-fe00-b63f-84710c7967bb} RequestId=0xfe00000080000146 StatusCode=200 Verb=GET\n"
+	s.trace = strings.Replace(s.trace, "+30.1000", early+"+30.1000", 1)
+	r := analyzeTrace(t, s.parse(t)).Requests[0]
+	if r.Phase != timeline.PhaseSend || r.Verdict.Title != "the client 10.0.0.9:50001 left after 30 s, while its answer was being sent" || r.Verdict.Context != nil {
+		t.Errorf("got %s\n%+v", describe(r), r.Verdict)
+	}
+}
+
+// Nobody owns a request that HTTP.sys refused: event 97 names a worker of the pool, which never saw it.
+func TestRefused(t *testing.T) {
+	const delivered = "+0.1002 cpu0 4:2252 HttpService/3 act={80000146-0000-fe00-b63f-84710c7967bb} RequestId=0xfe00000080000146 SiteId=1 RequestQueueName=Shop Status=%s\n"
+	for _, c := range []struct {
+		name string
+		edit func(lines string) string
+		pid  uint32
+		id   string
+	}{
+		{"as it is", func(s string) string { return s }, 0, "Q1"},
+		{"handing over failed", func(s string) string {
+			return strings.Replace(s, "+0.1003", strings.Replace(delivered, "%s", "0xc0000001", 1)+"+0.1003", 1)
+		}, 0, "Q1"},
+		{"delivered before", func(s string) string {
+			return strings.Replace(s, "+0.1003", strings.Replace(delivered, "%s", "0", 1)+"+0.1003", 1)
+		}, 4400, "Q1"},
+		{"event 97 alone", func(s string) string {
+			lines := strings.SplitAfter(s, "\n")
+			return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "HttpService/64 ") }), "")
+		}, 0, "Q1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := readScenario(t, "../testdata/scenarios/httpsys-pool-off.txt")
+			s.trace = c.edit(s.trace)
+			r := analyzeTrace(t, s.parse(t)).Requests[0]
+			if r.PID != c.pid || (r.Process == "") != (c.pid == 0) || r.Status != 503 || r.Verdict.ID != c.id {
+				t.Errorf("got %s", describe(r))
+			}
+			if want := (timeline.MadeBy{Tier: "http.sys"}); r.MadeBy == nil || *r.MadeBy != want {
+				t.Errorf("made by %+v, want %+v", r.MadeBy, want)
+			}
+			if !strings.Contains(r.Verdict.Title, "(AppOffline)") || !strings.Contains(evidence(r.Verdict), "AppOffline") {
+				t.Errorf("the reason is missing: %q,\n%s", r.Verdict.Title, evidence(r.Verdict))
+			}
+		})
+	}
+}
+
+// The phase that a timer of HTTP.sys ends is the one that it belongs to. It lasts as long as the timer ran, and
+// no other phase goes on meanwhile.
+func TestServerTimers(t *testing.T) {
+	for _, c := range []struct {
+		scenario string
+		timer    string // instead of the one in the scenario
+		phase    timeline.PhaseName
+		detail   string
+		phases   int
+	}{
+		{"httpsys-timer-body", "Timer_EntityBody", timeline.PhaseReceive, "body", 3},
+		{"httpsys-timer-body", "Timer_HeaderWait", timeline.PhaseReceive, "", 1},
+		{"httpsys-timer-body", "Timer_ReqQueue", timeline.PhaseQueue, "", 2},
+		{"httpsys-timer-body", "Timer_MinBytesPerSecond", timeline.PhaseProcess, "", 3},
+		{"httpsys-timer-queue", "Timer_ReqQueue", timeline.PhaseQueue, "", 2},
+		{"httpsys-timer-queue", "Timer_EntityBody", timeline.PhaseReceive, "body", 2},
+	} {
+		t.Run(c.scenario+" "+c.timer, func(t *testing.T) {
+			s := readScenario(t, "../testdata/scenarios/"+c.scenario+".txt")
+			_, was, _ := strings.Cut(strings.TrimSpace(s.trace), " Timer=")
+			was, _, _ = strings.Cut(was, "\n")
+			s.trace = strings.Replace(s.trace, "Timer="+was, "Timer="+c.timer, 1)
+			r := analyzeTrace(t, s.parse(t)).Requests[0]
+			last := r.Phases[len(r.Phases)-1]
+			if r.Outcome != timeline.Failed || r.Phase != c.phase || last.Name != c.phase || last.Detail != c.detail || len(r.Phases) != c.phases {
+				t.Errorf("got %s", describe(r))
+			}
+			if last.Outcome != timeline.Failed || last.End != r.End || last.Duration() < 119*time.Second {
+				t.Errorf("the phase that failed took %v of %v", last.Duration(), r.Duration())
+			}
+			for i := range r.Phases[1:] {
+				if r.Phases[i].End > r.Phases[i+1].Start {
+					t.Errorf("phases overlap: %+v", r.Phases)
+				}
+			}
+		})
 	}
 }
 

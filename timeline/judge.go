@@ -131,11 +131,7 @@ func (u *rule) verdict(r *Request, f *facts) *Verdict {
 	if f.seen&factLoss != 0 {
 		v.Open = strings.TrimPrefix(v.Open+"; the trace lost events, so what is missing here may have happened", "; ")
 	}
-	marks := r.evidence()
-	v.Evidence = make([]Evidence, len(marks))
-	for i, m := range marks {
-		v.Evidence[i] = Evidence{Input: r.Input, Time: m.Time, Text: m.String()}
-	}
+	v.Evidence = r.evidence()
 	for _, n := range u.near {
 		if f.seen.has(n.all) && f.seen&n.none == 0 {
 			v.Rejected = append(v.Rejected, Rejection{n.id, fill(n.why)})
@@ -151,24 +147,128 @@ func (u *rule) verdict(r *Request, f *facts) *Verdict {
 	return v
 }
 
-// evidence returns the marks to quote: those of the last attempt, the last ones if there are many.
-func (r *Request) evidence() []Mark {
+// A bearing says in which phases an event bears on why a request stopped there.
+type bearing struct {
+	provider    string
+	first, last uint16      // event ids
+	phases      []PhaseName // nil = any
+}
+
+// Where the events of connecting and of the wire bear.
+var (
+	atTLS      = []PhaseName{PhaseTLS}
+	onWire     = []PhaseName{PhaseTLS, PhaseSend, PhaseReceive}
+	resolving  = []PhaseName{PhaseResolve}
+	receiving  = []PhaseName{PhaseReceive, ""}
+	everyEvent = ^uint16(0)
+)
+
+// bearings are the events that verdicts rest on. The code that ended the request is not in it: see keys.
+var bearings = []bearing{
+	{"WinHttp", proxySearch, proxyTransfer, []PhaseName{PhaseProxy, ""}},
+	{"WebIO", webCreateFailed, webCreateFailed, nil},
+	{"WebIO", 205, 212, resolving},
+	{"DNS-Client", 0, everyEvent, resolving},
+	{"Winsock-NameResolution", 0, everyEvent, resolving},
+	{"WebIO", 202, 204, connecting},
+	{"TCPIP", 1018, 1030, connecting},
+	{"TCPIP", 1045, 1045, connecting},
+	{"TCPIP", 1183, 1183, connecting},
+	{"TCPIP", 1564, 1564, connecting},
+	{"WebIO", 201, 201, onWire},
+	{"WebIO", 204, 204, onWire},
+	{"WebIO", 216, 216, onWire},
+	{"TCPIP", 1046, 1047, onWire},
+	{"TCPIP", 1184, 1184, onWire},
+	{"WebIO", 700, 730, atTLS},
+	{"Schannel", 0, everyEvent, atTLS},
+	{"", 0, 0, transferring}, // what no single event shows
+	{"WebIO", 112, 112, []PhaseName{PhaseSend}},
+	{"WebIO", 214, 214, []PhaseName{PhaseSend}},
+	{"WebIO", 708, 708, []PhaseName{PhaseSend}},
+	{"WebIO", 101, 101, receiving},
+	{"WebIO", 117, 124, receiving},
+	{"WebIO", 218, 224, transferring},
+}
+
+// endings are the events by which a caller ends a request.
+var endings = []uint16{19, 30, 136, 902}
+
+// bears reports whether the verdict on a request that stopped in a phase rests on the event.
+func (m *Mark) bears(phase PhaseName) bool {
+	return slices.ContainsFunc(bearings, func(b bearing) bool {
+		return b.provider == m.Provider && m.ID >= b.first && m.ID <= b.last && (b.phases == nil || slices.Contains(b.phases, phase))
+	})
+}
+
+// keys tells which marks the verdict on a request rests on. Next to the events that bear on the phase, that
+// is where its code was reported first, or what gave it up.
+func (r *Request) keys(marks []Mark) []bool {
+	key := make([]bool, len(marks))
+	coded, ended := r.Error == 0, r.Outcome == Failed && r.Timer == nil
+	for i := range marks {
+		m := &marks[i]
+		if r.Side == Server {
+			key[i] = m.Error != 0
+		} else {
+			key[i] = m.bears(r.Phase) && !isCancel(m.Error)
+		}
+		coded = coded || key[i] && m.Error == r.Error
+	}
+	for i := range marks {
+		m := &marks[i]
+		switch {
+		case !coded && m.Error == r.Error:
+			key[i], coded = true, true
+		case !ended && r.Error == 0 && r.Side == Client && (m.Provider == "WebIO" && slices.Contains(endings, m.ID) || isCancel(m.Error)):
+			key[i], ended = true, true
+		}
+	}
+	if n := len(marks); n > 0 && !slices.Contains(key, true) {
+		key[n-1] = true
+	}
+	return key
+}
+
+// evidence returns what the verdict quotes of the last attempt, in time order: what it rests on, and as
+// much of what happened around it, the last first, as there is room for.
+func (r *Request) evidence() []Evidence {
 	marks := r.Marks
 	if n := len(r.Attempts); n > 1 {
 		start := r.Attempts[n-1].Start
 		marks = slices.DeleteFunc(slices.Clone(marks), func(m Mark) bool { return m.Time < start })
 	}
-	return marks[max(0, len(marks)-maxEvidence):]
+	keys := r.keys(marks)
+	quoted := make([]bool, len(marks))
+	room := maxEvidence
+	for _, key := range [...]bool{true, false} {
+		for i := len(marks) - 1; i >= 0 && room > 0; i-- {
+			if keys[i] == key {
+				quoted[i] = true
+				room--
+			}
+		}
+	}
+	out := make([]Evidence, 0, maxEvidence-room)
+	for i, m := range marks {
+		if quoted[i] {
+			out = append(out, Evidence{Input: r.Input, Time: m.Time, Text: m.String(), Key: keys[i]})
+		}
+	}
+	return out
 }
 
 // String says what the event shows, with the provider, its id and the name of its error:
 // "WebIO 202 connect failed: 10060 WSAETIMEDOUT".
 func (m Mark) String() string {
-	s := m.Provider + " " + m.Text
+	s := m.Text
 	if m.ID != 0 { // a pasted line has none
-		s = m.Provider + " " + strconv.Itoa(int(m.ID)) + " " + m.Text
+		s = strconv.Itoa(int(m.ID)) + " " + s
 	}
-	if m.Error != 0 {
+	if m.Provider != "" {
+		s = m.Provider + " " + s
+	}
+	if name := winerr.Name(uint32(m.Error)); m.Error != 0 && (name == "" || !strings.Contains(m.Text, name)) { // a text line may have it
 		s += ": " + codeText(m.Error)
 	}
 	return s
@@ -216,23 +316,70 @@ func words(r *Request, f *facts) *strings.Replacer {
 	if process == "" {
 		process = "the calling process"
 	}
-	limit := spell(f.wait)
-	if r.Timer != nil {
-		limit = spell(r.Timer.Limit)
-	}
 	end := r.End
 	if end.IsZero() {
 		end = r.Start
 	}
+	wait := f.wait
+	if wait == 0 { // what it waited for was not traced
+		wait = end.Sub(r.Start)
+	}
+	limit := wait
+	if r.Timer != nil {
+		limit = r.Timer.Limit
+	}
+	after := ""
+	if d := r.Duration(); d > 0 { // else its start is not known
+		after = " after " + spell(d)
+	}
+	farm, loopback := &elsewhere, ""
+	if r.Traffic == App && isWorker(r.Process) {
+		farm = &inFarm
+	}
+	if f.loops || f.tries == 0 && strings.EqualFold(name, "localhost") {
+		loopback = "; or [::1] was tried first, where nobody listens"
+	}
 	return strings.NewReplacer(
+		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
+		"{loopback}", loopback, "{others}", f.others(r.Error),
 		"{server}", server, "{address}", address, "{port}", port, "{host}", name, "{process}", process,
-		"{limit}", limit, "{wait}", spell(f.wait), "{proxy}", spell(f.proxy), "{duration}", spell(r.Duration()),
+		"{limit}", spell(limit), "{wait}", spell(wait), "{proxy}", spell(f.proxy), "{duration}", spell(r.Duration()), "{after}", after,
 		"{bytes}", strconv.FormatUint(f.bytes, 10)+" bytes", "{status}", strconv.Itoa(r.Status),
 		"{doing}", r.doing(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
 		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
 	)
 }
+
+// places are the words for where servers are set: a farm only with the worker process of a proxy.
+type places struct{ timeout, port, retire string }
+
+var (
+	inFarm    = places{"the time-out of the proxy's farm", "the port in the farm", "take {address} out of the farm until it answers"}
+	elsewhere = places{"the caller's time-out", "the port that the caller uses", "let the caller use another address until {address} answers"}
+)
+
+// others says how the addresses fared that were tried beside the one with the error.
+func (f *facts) others(err Code) string {
+	silent, refused := f.silent, f.refused
+	switch err {
+	case codeConnTimeout:
+		silent--
+	case codeRefused, codeRefusedWin32:
+		refused--
+	}
+	s := ""
+	if silent > 0 {
+		s += ", and " + counted(silent, "other address", "other addresses") + " did not answer"
+	}
+	if refused > 0 {
+		s += ", and " + counted(refused, "other address", "other addresses") + " refused"
+	}
+	return s
+}
+
+// counted writes a number of things.
+func counted(n int, one, many string) string { return strconv.Itoa(n) + " " + either(n, one, many) }
 
 // doing says what a request that stopped in a phase was about.
 var doing = map[PhaseName]string{
@@ -296,15 +443,22 @@ func spell(d time.Duration) string {
 
 // fared says how the requests to each server went, as the surroundings of one that failed.
 type fared struct {
-	answered map[string]int
-	slowest  map[string]time.Duration
-	pages    map[[2]string]int // answered, by server and URL, of pages that failed too
+	servers map[string]*server
+	pages   map[[2]string]int // that went well, by server and URL, of pages that failed too
+}
+
+// A server is what is known of the requests to one address.
+type server struct {
+	well     int           // requests that went well
+	slowest  time.Duration // of these
+	answered int           // requests that got an answer, however they ended
 }
 
 func newFared(requests []*Request) *fared {
-	w := &fared{map[string]int{}, map[string]time.Duration{}, map[[2]string]int{}}
+	w := &fared{map[string]*server{}, map[[2]string]int{}}
 	for _, r := range requests {
 		if r.Side == Client && r.Outcome == Failed && r.Server != "" {
+			w.servers[r.Server] = new(server)
 			w.pages[[2]string{r.Server, r.URL}] = 0
 		}
 	}
@@ -312,11 +466,20 @@ func newFared(requests []*Request) *fared {
 		return w
 	}
 	for _, r := range requests {
-		if r.Side != Client || r.Outcome != OK || r.Server == "" {
+		if r.Side != Client {
 			continue
 		}
-		w.answered[r.Server]++
-		w.slowest[r.Server] = max(w.slowest[r.Server], r.Duration())
+		for _, h := range hops(r) {
+			if s := w.servers[h.server]; s != nil && h.answered {
+				s.answered++
+			}
+		}
+		s := w.servers[r.Server]
+		if r.Outcome != OK || s == nil {
+			continue
+		}
+		s.well++
+		s.slowest = max(s.slowest, r.Duration())
 		page := [2]string{r.Server, r.URL}
 		if n, ok := w.pages[page]; ok {
 			w.pages[page] = n + 1
@@ -335,24 +498,48 @@ func (w *fared) context(r *Request, f *facts) []string {
 		out = append(out, strconv.Itoa(f.resent+1)+" connection attempts were sent, none was answered.")
 	}
 	if f.tries > 1 {
-		out = append(out, strconv.Itoa(f.tries)+" addresses were tried.")
-	}
-	if r.Side != Client || r.Server == "" {
-		return out
-	}
-	switch n := w.answered[r.Server]; {
-	case r.Outcome != Failed:
-	case n == 0:
-		out = append(out, "No request to "+r.Server+" was answered in this trace.")
-	default:
-		s := fmt.Sprintf("%d other requests to the same server were answered, slowest %s", n, spell(w.slowest[r.Server]))
-		if n == 1 {
-			s = "1 other request to the same server was answered, after " + spell(w.slowest[r.Server])
-		}
-		if w.pages[[2]string{r.Server, r.URL}] == 0 {
-			s += ", all for other pages"
+		s := strconv.Itoa(f.tries) + " addresses were tried"
+		switch {
+		case f.silent > 0 && f.refused > 0:
+			s += fmt.Sprintf(": %d did not answer, %d refused", f.silent, f.refused)
+		case f.silent > 0:
+			s += fmt.Sprintf(": %d did not answer", f.silent)
+		case f.refused > 0:
+			s += fmt.Sprintf(": %d refused", f.refused)
 		}
 		out = append(out, s+".")
 	}
+	s := w.servers[r.Server]
+	if s == nil || r.Outcome != Failed || r.Server == "" {
+		return out
+	}
+	itself := 0
+	for _, h := range hops(r) {
+		if h.server == r.Server && h.answered {
+			itself = 1
+		}
+	}
+	switch n := s.answered - itself; {
+	case s.well > 0:
+		t := counted(s.well, "other request to the same server was answered, after ", "other requests to the same server were answered, slowest ") + spell(s.slowest)
+		if w.pages[[2]string{r.Server, r.URL}] == 0 {
+			t += either(s.well, ", for another page", ", all for other pages")
+		}
+		out = append(out, t+".")
+	case n > 0:
+		out = append(out, counted(n, "other request to the same server got an answer, and did not go well either.", "other requests to the same server got an answer, and none of them went well."))
+	case itself > 0 || f.seen&(factBytes|factHeaders) != 0:
+		out = append(out, "No other request to "+r.Server+" was answered in this trace.")
+	default:
+		out = append(out, "No request to "+r.Server+" was answered in this trace.")
+	}
 	return out
+}
+
+// either returns one for 1 thing and many for several.
+func either(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }

@@ -25,6 +25,7 @@ type leg struct {
 	sockets, writes, calls          balance  // three witnesses of what was sent: WebIO 213/214, 110/112, 130 and 107/113
 	firstByte, headers              etl.Time // when they came back
 	receive                         Code     // error of WebIO 216, 117 or a stream
+	received                        etl.Time // when it came
 	bodyEnd                         etl.Time // last byte of a body
 	bodyDone                        bool
 	reading                         bool // WebIO 115 without 117
@@ -182,7 +183,14 @@ func (l *leg) broken() bool {
 		return true
 	}
 	phase, _ := l.stage()
-	return phase == PhaseReceive && l.headers.IsZero() && l.seen&(factPeerClosed|factPeerReset) != 0
+	return phase == PhaseReceive && l.headers.IsZero() && l.seen&(factPeerClosed|factPeerReset|factStreamReset) != 0
+}
+
+// receiveFailed notes the first error of a read.
+func (l *leg) receiveFailed(now etl.Time, err Code) {
+	if l.receive == 0 && isError(err) && !isCancel(err) {
+		l.receive, l.received = err, now
+	}
 }
 
 // lastTry returns the try that ended last; one that is still open counts as last.
@@ -296,12 +304,17 @@ func (l *leg) appendPhases(phases []Phase) []Phase {
 		return phases
 	}
 	wait := step{start: max(send.end, l.start), end: l.headers}
-	if l.headers.IsZero() {
-		wait.err = l.receive
+	body := step{start: l.headers, end: l.bodyEnd}
+	if l.receive != 0 && !l.bodyDone {
+		failed := &body
+		if l.headers.IsZero() {
+			failed = &wait
+		}
+		failed.end, failed.err = l.received, l.receive
 	}
 	add(PhaseReceive, "headers", wait, OK)
-	if !l.headers.IsZero() && (!l.bodyEnd.IsZero() || l.receive != 0 || l.reading) {
-		add(PhaseReceive, "body", step{l.headers, l.bodyEnd, l.receive}, OK)
+	if !l.bodyEnd.IsZero() || l.receive != 0 || l.reading {
+		add(PhaseReceive, "body", body, OK)
 	}
 	return phases
 }

@@ -24,7 +24,7 @@ type Request struct {
 	Server string // address:port last tried, or [v6]:port; for the server side the local address
 	Client string // address:port of the peer on the server side
 
-	Start     etl.Time // first event
+	Start     etl.Time // first event; with PartialStart it began earlier
 	End       etl.Time // last event before or at close; 0 = unfinished
 	Status    int      // HTTP status; 0 = none seen
 	SubStatus int      // IIS substatus; only with HasSubStatus
@@ -56,9 +56,9 @@ type Request struct {
 	number int32  // among the requests of its input, in the order in which they were begun; see Session.Add
 }
 
-// Duration returns End-Start, or 0 while unfinished.
+// Duration returns End-Start, or 0 if that is not known: while unfinished, and with PartialStart.
 func (r *Request) Duration() time.Duration {
-	if r.End.IsZero() {
+	if r.End.IsZero() || r.Partial == PartialStart {
 		return 0
 	}
 	return r.End.Sub(r.Start)
@@ -117,16 +117,16 @@ const (
 // A Phase is one step, with its own outcome. A name may occur several times (fallback addresses, attempts).
 type Phase struct {
 	Name    PhaseName
-	Detail  string // headers, body (receive); pool (connect: waiting for a pooled connection); else an address
-	Start   etl.Time
+	Detail  string   // headers, body (receive); pool (connect: waiting for a pooled connection); else an address
+	Start   etl.Time // 0 = unknown: it began before the first line that is there (text form)
 	End     etl.Time // 0 = did not end within the trace
 	Outcome Outcome
 	Error   Code
 }
 
-// Duration returns End-Start, or 0 if the phase did not end.
+// Duration returns End-Start, or 0 if that is not known: if the phase did not end, or its Start is 0.
 func (p *Phase) Duration() time.Duration {
-	if p.End.IsZero() {
+	if p.End.IsZero() || p.Start.IsZero() {
 		return 0
 	}
 	return p.End.Sub(p.Start)
@@ -173,7 +173,8 @@ const (
 
 func (p Partial) String() string { return [...]string{"", "start", "end"}[p] }
 
-// MadeBy names the tier and module that set the status.
+// MadeBy names the tier that set the status (http.sys, iis, ...) and its module, "" if it was none or is
+// not known.
 type MadeBy struct{ Tier, Module string }
 
 // A Timer is the limit that ended a request.
@@ -214,11 +215,11 @@ type Verdict struct {
 	ID         string // row of the decision table: T1, C3, ...; HTTP-5xx; NE
 	Title      string // the claim as a sentence, with numbers and names of this request
 	Confidence Confidence
-	Evidence   []Evidence
-	Open       string   // what cannot be told from this side, as a sentence; "" = nothing worth saying
-	Context    []string // how other requests fared, and where the error showed up, as sentences
-	DoNow      []string // what gets it working
-	FindOut    []string // what settles the open question
+	Evidence   []Evidence // in time order
+	Open       string     // what cannot be told from this side, as a sentence; "" = nothing worth saying. Observations are in Context
+	Context    []string   // what was observed beside the evidence, as sentences: how other requests fared, where the error showed up
+	DoNow      []string   // what gets it working
+	FindOut    []string   // what settles the open question
 	Rejected   []Rejection
 }
 
@@ -227,6 +228,7 @@ type Evidence struct {
 	Input int
 	Time  etl.Time
 	Text  string
+	Key   bool // the verdict rests on it; the others say what happened around it
 }
 
 // A Rejection says why a neighbouring rule was not it.
@@ -245,7 +247,7 @@ type Related struct {
 type Mark struct {
 	Time     etl.Time
 	Position etl.Position
-	Provider string // short name: WebIO, TCPIP, ...
+	Provider string // short name: WebIO, TCPIP, ...; "" = no single event shows it
 	ID       uint16
 	Error    Code
 	Text     string // what it says, from a fixed phrase; "" = derive from provider and id

@@ -62,7 +62,6 @@ const (
 var (
 	connecting   = []PhaseName{PhaseConnect}
 	transferring = []PhaseName{PhaseSend, PhaseReceive}
-	unlessKnown  = []PhaseName{PhaseConnect, ""} // "" where no event below the request was traced
 )
 
 // Reasons against neighbours that many rules share.
@@ -101,7 +100,7 @@ var rules = []rule{
 			{"T4", 0, 0, "server offline: that ends with 10060 in this form"},
 			{"C1", 0, 0, "closed port: that is 10061"},
 		},
-		doNow:   []string{"only if the page is known to be slow, raise the time-out of the proxy's farm"},
+		doNow:   []string{"only if the page is known to be slow, raise {timeout}"},
 		findOut: []string{"get the IIS log, HTTPERR and Failed Request Tracing of the content server for {from} to {to} UTC"},
 	},
 	{
@@ -112,7 +111,7 @@ var rules = []rule{
 			{"T1", 0, 0, "slow page: WinHTTP's own timer is 1460"},
 			{"C1", 0, 0, "closed port: that is 10061"},
 		},
-		doNow:   []string{"take the server out of the farm until it answers"},
+		doNow:   []string{"{retire}"},
 		findOut: []string{"on this machine test the server's port: Test-NetConnection SERVER -Port 80"},
 	},
 
@@ -193,19 +192,19 @@ var rules = []rule{
 
 	// The connection.
 	{
-		id: "C1", phases: unlessKnown, codes: []Code{10061, 1225}, none: factSending, unsure: lost,
-		title: "{server} refused the connection",
-		open:  "why: service or site stopped, no binding for this port, its queue of connections full, or [::1] was tried first",
+		id: "C1", phases: connecting, codes: []Code{10061, 1225}, none: factSending, unsure: lost,
+		title: "{server} refused the connection{others}",
+		open:  "why: the service or site is stopped, there is no binding for this port, or its queue of connections is full{loopback}",
 		near: []neighbour{
 			{"T4", 0, 0, "server offline or firewall that drops: something answered"},
 			{"T1", factTried, factSending, "slow page: the request was never sent"},
 			wasFound, wasAddress,
 		},
-		doNow:   []string{"start the service or site at {server}, or correct the port in the farm"},
+		doNow:   []string{"start the service or site at {server}, or correct {port of}"},
 		findOut: []string{"on this machine: Test-NetConnection {address} -Port {port}; on the server: netstat -ano, is anybody listening, and do other sites on that port answer"},
 	},
 	{
-		id: "C2", phases: unlessKnown, codes: []Code{10051, 10065, 10050, 10064}, none: factSending, unsure: lost,
+		id: "C2", phases: connecting, codes: []Code{10051, 10065, 10050, 10064}, none: factSending, unsure: lost,
 		title: "there is no way from this machine to {server}",
 		open:  "whether the route, the gateway or this machine's own network is missing",
 		near: []neighbour{
@@ -216,7 +215,7 @@ var rules = []rule{
 		findOut: []string{"on this machine: Test-NetConnection {address} -DiagnoseRouting"},
 	},
 	{
-		id: "C3", phases: unlessKnown, codes: []Code{10048, 10055}, none: factSending, unsure: lost,
+		id: "C3", phases: connecting, codes: []Code{10048, 10055}, none: factSending, unsure: lost,
 		title: "this machine had no free port, or no memory, for a connection to {server}",
 		open:  "whether it was ports (thousands of connections in TIME_WAIT) or memory: only this machine's state tells",
 		near: []neighbour{
@@ -227,7 +226,7 @@ var rules = []rule{
 		findOut: []string{"System event log: Tcpip 4227 and 4231; netstat -ano while it happens"},
 	},
 	{
-		id: "C4", phases: unlessKnown, codes: []Code{10013}, none: factSending, unsure: lost,
+		id: "C4", phases: connecting, codes: []Code{10013}, none: factSending, unsure: lost,
 		title: "this machine's own firewall or filter forbids the connection to {server}",
 		open:  "which rule or product forbids it",
 		near: []neighbour{
@@ -240,12 +239,12 @@ var rules = []rule{
 	{
 		id: "T4", phases: connecting, codes: []Code{10060, codeTimeout, 12002, 121, 0}, all: factTried, any: factTryFailed | factSYNLost | factTimerKnown | factTimerNear, none: factSending | factReused | factConnected | factPeerReset,
 		sure: factTryFailed | factSYNLost | factTimerKnown, unsure: lost,
-		title: "nothing answered at {server}",
+		title: "nothing answered at {server}{others}",
 		open:  "whether the machine is off, the address is wrong, or a firewall in between is silent",
 		near: []neighbour{
 			notSent, notRefused, wasFound, wasAddress,
 		},
-		doNow:   []string{"take {address} out of the farm until it answers"},
+		doNow:   []string{"{retire}"},
 		findOut: []string{"on this machine: Test-NetConnection {address} -Port {port}", "host up but port silent: a firewall between them; host silent: power, network, address"},
 	},
 
@@ -275,13 +274,13 @@ var rules = []rule{
 	{
 		id: "S3", phases: []PhaseName{PhaseTLS}, codes: []Code{0x800B010F, 0x80090322, 12038}, cert: certName, unsure: lost,
 		title: "the certificate of {server} is for another name than {host}",
-		open:  "whether the name that was asked for is wrong, or the binding that answered. ARR ignores the name by default, so look for a second error too",
+		open:  "whether the name that was asked for is wrong, or the binding that answered",
 		near: []neighbour{
 			{"S1", 0, 0, "unknown issuer: it is the name"},
 			wasConnected,
 		},
 		doNow:   []string{"use a name that the certificate has, or bind the right certificate; with ARR see preserveHostHeader, which decides the name sent"},
-		findOut: []string{"netsh http show sslcert on the server"},
+		findOut: []string{"netsh http show sslcert on the server", "ARR ignores the name by default: look for a second error of the certificate"},
 	},
 	{
 		id: "S1", phases: []PhaseName{PhaseTLS}, codes: []Code{0x800B0109, 0x800B010A, 0x80090325, 12045}, cert: certCA, unsure: lost,
@@ -355,6 +354,19 @@ var rules = []rule{
 		findOut: []string{"from {address} get the IIS log and HTTPERR for {from} to {to} UTC (Timer_EntityBody there would name the cause)"},
 	},
 	{
+		id: "T6", phases: transferring, codes: deadCodes, all: factInUse, any: established, none: factPeerClosed | factPeerReset | factHeaders,
+		sure: factGaveUp | factReused | factConnected, unsure: lost | factPartial,
+		title: "the connection to {server} went dead while it was in use: what was sent was not acknowledged",
+		open:  "whether the server vanished at that moment, or something on the way swallows what is sent",
+		near: []neighbour{
+			{"T4", established, 0, "server offline from the start: the connection had been made"},
+			{"R1", 0, factPeerClosed | factPeerReset, "closed by the server: no end of the connection came in"},
+			{"T1", 0, 0, "slow page: WinHTTP's own timer is 1460"},
+		},
+		doNow:   []string{"send the request again; if small requests get through and large ones do not, look for a tunnel or firewall with a smaller packet size (MTU)"},
+		findOut: []string{"record packets at both ends: does what is sent arrive", "did {address} restart or change its address between {from} and {to} UTC"},
+	},
+	{
 		id: "T6", phases: transferring, codes: deadCodes, any: established, none: factPeerClosed | factPeerReset | factHeaders,
 		sure: factReused | factConnected | factGaveUp, unsure: lost | factPartial,
 		title: "the connection to {server} was dead: what was sent was not acknowledged",
@@ -371,7 +383,7 @@ var rules = []rule{
 		id: "T6", phases: transferring, codes: []Code{0}, all: factGaveUp, any: established, none: factPeerClosed | factPeerReset | factHeaders,
 		unsure: always,
 		title:  "the connection to {server} was dead: what was sent was not acknowledged",
-		open:   "whether the server vanished or a firewall dropped the connection while it was idle",
+		open:   "whether the server vanished or something on the way dropped the connection",
 		near: []neighbour{
 			{"R1", 0, factPeerClosed | factPeerReset, "closed by the server: no end of the connection came in"},
 		},
@@ -388,7 +400,7 @@ var rules = []rule{
 			{"X3", 0, 0, "damaged HTTP: not even the first line is HTTP"},
 			wasConnected,
 		},
-		doNow:   []string{"correct the scheme or the port of {server} in the farm (http to a TLS port looks like this)"},
+		doNow:   []string{"correct the scheme or {port of} for {server} (http to a TLS port looks like this)"},
 		findOut: []string{"open the address in a browser on this machine, with http and with https"},
 	},
 	{
@@ -411,7 +423,7 @@ var rules = []rule{
 		near: []neighbour{
 			wasConnected, wasReused, wasFound, wasAddress, noTLS, tlsWasDone, notCancelled,
 		},
-		doNow:   []string{"only if the page is known to be slow, raise the time-out of the proxy's farm"},
+		doNow:   []string{"only if the page is known to be slow, raise {timeout}"},
 		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again", "from this machine add its IIS log and applicationHost.config"},
 	},
 	{
@@ -423,7 +435,7 @@ var rules = []rule{
 			wasConnected, wasReused, tlsWasDone, notCancelled,
 			{"X1", 0, factPeerClosed | factPeerReset, "cut off: the connection stayed open"},
 		},
-		doNow:   []string{"only if the page is known to pause, raise the time-out of the proxy's farm"},
+		doNow:   []string{"only if the page is known to pause, raise {timeout}"},
 		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
 	},
 	{
@@ -435,7 +447,7 @@ var rules = []rule{
 			{"R8", 0, 0, "given up by the user: the cancel came exactly when the timer of {limit} ran out"},
 			wasConnected, wasReused,
 		},
-		doNow:   []string{"only if the page is known to be slow, raise the time-out"},
+		doNow:   []string{"only if the page is known to be slow, raise {timeout}"},
 		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
 	},
 	{
@@ -526,7 +538,7 @@ var rules = []rule{
 	// The caller.
 	{
 		id: "R8", as: Cancelled, sure: factCancelled, unsure: lost | factTimerNear | factPartial | factText,
-		title: "the caller gave up after {duration}, {doing}",
+		title: "the caller gave up{after}, {doing}",
 		open:  "why: its user left, its own limit ran out, or it was being recycled",
 		near: []neighbour{
 			{"T1", 0, 0, "time-out of WinHTTP: no error came before the end"},

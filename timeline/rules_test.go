@@ -55,6 +55,7 @@ func TestRules(t *testing.T) {
 		{"text: 10060", "T4 likely", "T1", stopped(PhaseConnect, "", 10060), facts{seen: factText}},
 		{"text: 10054", "R1 likely", "T6", stopped(PhaseReceive, "", 10054), facts{seen: factText}},
 		{"10060 with nothing below", "NE possible", "T4", stopped("", "", 10060), facts{}},
+		{"no route, with nothing below: no phase is known", "NE possible", "C2", stopped("", "", 10065), facts{}},
 
 		{"no DNS server answers", "T3 likely", "", stopped(PhaseResolve, "", 1460), facts{seen: factResolve | factResolveTimeout}},
 		{"lookup open at the set limit", "T3 likely", "", stopped(PhaseResolve, "", 1460), facts{seen: factResolve | factTimerKnown | factTimerNear}},
@@ -106,6 +107,8 @@ func TestRules(t *testing.T) {
 		{"dead connection", "T6 likely", "R1", stopped(PhaseReceive, "headers", 10060), facts{seen: sent}},
 		{"10053 on a used connection", "T6 likely", "R1", stopped(PhaseSend, "", 10053), facts{seen: factReused | factSending}},
 		{"10053 after a reset", "R1 likely", "T6", stopped(PhaseSend, "", 10053), facts{seen: factReused | factSending | factPeerReset}},
+		{"10060 on a connection that was just made", "T6 likely", "R1", stopped(PhaseReceive, "headers", 10060), facts{seen: sent | factInUse}},
+		{"1460 on a connection that was just made", "T1 likely", "T6", stopped(PhaseReceive, "headers", 1460), facts{seen: sent | factInUse}},
 		{"no code, but TCP gave up", "T6 possible", "", stopped(PhaseReceive, "headers", 0), facts{seen: sent | factGaveUp}},
 
 		{"not HTTP", "X2 likely", "X3", stopped(PhaseReceive, "headers", 12152), facts{seen: sent | factBytes | factNotHTTP}},

@@ -12,12 +12,12 @@ import (
 
 // ServerStats says how the requests to one server went.
 type ServerStats struct {
-	Server    string // address:port
-	Tried     int    // requests that were sent there or tried to connect, also those that went on to another address
-	Connected int    // of these, those that had a connection
-	Failed    int    // failed requests that had it last
-	Retried   int    // repetitions on another connection
-	Success   etl.Time
+	Server    string   // address:port
+	Tried     int      // requests that were sent there or tried to connect, also those that went on to another address
+	Connected int      // of these, those that had a connection
+	Failed    int      // failed requests that had it last
+	Retried   int      // repetitions on another connection
+	Success   etl.Time // end of the last answer that was none of a failed request, or that sent the request elsewhere; 0 = none
 	FirstByte FirstByte
 }
 
@@ -47,18 +47,21 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 		if r.Side != Client {
 			continue
 		}
-		for _, p := range passedBy(r) {
-			get(p).Tried++
+		for _, h := range hops(r) {
+			w := get(h.server)
+			w.Tried++
+			if h.connected {
+				w.Connected++
+			}
+			if h.server != r.Server && h.answered {
+				w.Success = max(w.Success, h.end)
+			}
 		}
 		if r.Server == "" {
 			continue
 		}
 		w := get(r.Server)
-		w.Tried++
 		w.Retried += r.Restarts
-		if r.Connection != nil || r.Status != 0 {
-			w.Connected++
-		}
 		switch r.Outcome {
 		case Failed:
 			w.Failed++
@@ -84,14 +87,59 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 	return stats
 }
 
-// passedBy returns the addresses other than its last that a request tried in vain.
-func passedBy(r *Request) []string {
-	var out []string
+// A hop is how a request fared at one of the servers that it went to.
+type hop struct {
+	server              string
+	connected, answered bool
+	end                 etl.Time // of the answer's header
+}
+
+// hops returns the servers that a request went to, each once: fallback addresses, those of redirects, and
+// the last one. What follows a connect, up to the next attempt, happened at the address that it reached.
+func hops(r *Request) []hop {
+	var out []hop
+	get := func(server string) *hop {
+		i := slices.IndexFunc(out, func(h hop) bool { return h.server == server })
+		if i < 0 {
+			i = len(out)
+			out = append(out, hop{server: server})
+		}
+		return &out[i]
+	}
+	last := max(len(r.Attempts)-1, 0)
+	attempt, at := -1, ""
 	for i := range r.Phases {
 		p := &r.Phases[i]
-		if p.Name == PhaseConnect && p.Detail != "pool" && p.Detail != "" && p.Detail != r.Server && !slices.Contains(out, p.Detail) {
-			out = append(out, p.Detail)
+		for attempt < last && (attempt < 0 || p.Start >= r.Attempts[attempt+1].Start) {
+			attempt++
+			if at == "" || hostOf(r.Attempts[attempt].URL) != hostOf(r.Attempts[attempt-1].URL) {
+				at = ""
+				if len(r.Attempts) > 0 {
+					at = literalServer(r.Attempts[attempt].URL)
+				}
+			}
+			if attempt == last && r.Server != "" {
+				at = r.Server
+			}
 		}
+		switch {
+		case p.Name == PhaseConnect && p.Detail != "pool" && p.Detail != "":
+			h := get(p.Detail)
+			if p.Outcome == OK {
+				h.connected, at = true, p.Detail
+			}
+		case at == "":
+		case p.Name == PhaseSend || p.Name == PhaseTLS:
+			get(at).connected = true
+		case p.Name == PhaseReceive && p.Detail == "headers" && p.Outcome == OK:
+			h := get(at)
+			h.connected, h.answered, h.end = true, true, p.End
+		}
+	}
+	if r.Server != "" {
+		h := get(r.Server)
+		h.connected = h.connected || r.Connection != nil || r.Status != 0
+		h.answered = h.answered || r.Status != 0
 	}
 	return out
 }

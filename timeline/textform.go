@@ -82,6 +82,12 @@ func newTextForm(s *Session) *textForm {
 	return t
 }
 
+// Events of WinHTTP that are lines of text.
+const (
+	textLine1 = 58999
+	textLine2 = 59999
+)
+
 const day = 24 * 3600 * etl.Second
 
 // Text takes the next line of a text file. Lines come in file order.
@@ -444,11 +450,15 @@ func (t *textForm) finish(x *textRequest) {
 	t.s.emit(r)
 }
 
-// phase writes the only phase that the lines tell of.
+// phase writes the only phase that the lines tell of. Where they begin in the middle of a request, nothing
+// tells when the phase began.
 func (t *textForm) phase(x *textRequest, name PhaseName, code Code) {
 	r := x.r
 	r.Phase = name
 	p := Phase{Name: name, Start: r.Start, End: r.End, Outcome: r.Outcome, Error: code}
+	if r.Partial == PartialStart {
+		p.Start = 0
+	}
 	if name == PhaseReceive {
 		p.Detail = "headers"
 		if r.Status != 0 {

@@ -67,6 +67,9 @@ func TestTextSamples(t *testing.T) {
 				if got := r.Start.Time().Format("2006-01-02 15:04:05.000"); got != c.start {
 					t.Errorf("start %s, want %s", got, c.start)
 				}
+				if d := r.Duration(); d != 0 || len(r.Phases) != 1 || !r.Phases[0].Start.IsZero() || r.Phases[0].Duration() != 0 || r.End.IsZero() {
+					t.Errorf("the beginning is not in the file: took %v, phases %+v", d, r.Phases)
+				}
 				if r.Outcome != timeline.Failed || r.Phase != c.phase || r.Error != c.code || r.PID != c.pid || r.Process != c.process || r.Partial != timeline.PartialStart {
 					t.Errorf("got %s", describe(r))
 				}
@@ -81,7 +84,7 @@ func TestTextSamples(t *testing.T) {
 					t.Errorf("no line with %q in the evidence:\n%s", mapped, evidence(v))
 				}
 			}
-			if f := find(res, timeline.FindTextOnly); f == nil || !strings.Contains(strings.Join(f.Text, " "), "No process is named in 7 of them") {
+			if f := find(res, timeline.FindTextOnly); f == nil || f.Severity != timeline.Doubt || !strings.Contains(f.Title, "some of them name no process") || !strings.Contains(strings.Join(f.Text, " "), "No process is named in 7 of them") {
 				t.Errorf("finding %+v", f)
 			}
 			if f := find(res, timeline.FindNoWinHTTP); f != nil {
@@ -191,6 +194,7 @@ func TestTextJoin(t *testing.T) {
 		at + "b.exe (20) WINHTTP_X WINHTTP_X:12:00:00.003 ::sys-recver failed to receive headers; error = WSAECONNREFUSED (10061)",
 		at + "b.exe (20) WINHTTP_X WINHTTP_X:12:00:00.004 ::ERROR_WINHTTP_FROM_WIN32 mapped (WSAECONNREFUSED) 10061 to (ERROR_WINHTTP_CANNOT_CONNECT) 12029",
 		at + "a.exe (10) WINHTTP_X WINHTTP_X:12:00:00.005 ::ERROR_WINHTTP_FROM_WIN32 mapped (WSAECONNRESET) 10054 to (ERROR_WINHTTP_CONNECTION_ERROR) 12030",
+		at + "a.exe (10) WINHTTP_X WINHTTP_X:12:00:00.997 ::WinHttpSendRequest(0x20, ...)",
 		at + "a.exe (10) WINHTTP_X WINHTTP_X:12:00:01.000 ::WinHttpReceiveResponse(0x20, 0x0)",
 		at + "a.exe (10) WINHTTP_X WINHTTP_X:12:00:01.001 ::sys-req completes recv-headers inline (sync); error = ERROR_SUCCESS (0)",
 		at + "a.exe (10) WINHTTP_X WINHTTP_X:12:00:02.000 ::WinHttpReceiveResponse(0x30, 0x0)",
@@ -206,10 +210,10 @@ func TestTextJoin(t *testing.T) {
 		took    time.Duration
 	}
 	want := []row{
-		{10, timeline.Failed, timeline.PhaseReceive, 10054, 12030, 5 * time.Millisecond},
-		{20, timeline.Failed, timeline.PhaseConnect, 10061, 12029, 3 * time.Millisecond},
-		{10, timeline.OK, "", 0, 0, time.Millisecond},
-		{10, timeline.Cancelled, timeline.PhaseReceive, 0, 0, time.Millisecond},
+		{10, timeline.Failed, timeline.PhaseReceive, 10054, 12030, 0},
+		{20, timeline.Failed, timeline.PhaseConnect, 10061, 12029, 0},
+		{10, timeline.OK, "", 0, 0, 4 * time.Millisecond},
+		{10, timeline.Cancelled, timeline.PhaseReceive, 0, 0, 0}, // the calls that sent these three are not in the lines
 	}
 	if len(res.Requests) != len(want) {
 		t.Fatalf("got\n%s", outline(res))
@@ -244,6 +248,30 @@ func TestLogFileAnswers(t *testing.T) {
 		validate(t, res)
 		if len(res.Requests) != 1 || !strings.HasPrefix(describe(res.Requests[0]), c.want) {
 			t.Errorf("%s: got\n%swant %s", c.status, outline(res), c.want)
+		}
+	}
+}
+
+// Whether the lines name a process is said, since without one nobody knows whose requests they are.
+func TestTextProcess(t *testing.T) {
+	const at = "1:00:00 PM 3/4/2013 1.0000000 "
+	const line = "WINHTTP_X WINHTTP_X:12:00:00.002 ::sys-recver failed to receive headers; error = WSAECONNRESET (10054)\n"
+	for _, c := range []struct {
+		text     string
+		severity timeline.Severity
+		want     string
+	}{
+		{at + "a.exe (10) " + line, timeline.Note, ""},
+		{at + line, timeline.Doubt, "none of them names a process."},
+		{at + "a.exe (10) " + line + at + line, timeline.Doubt, "No process is named in 1 of them"},
+	} {
+		res := analyzeText(t, c.text)
+		if find(res, timeline.FindNotClosed) != nil {
+			t.Error("text is no log that was not closed")
+		}
+		f := find(res, timeline.FindTextOnly)
+		if f == nil || f.Severity != c.severity || !strings.Contains(text(*f), c.want) {
+			t.Errorf("%s\ngot %+v", c.text, f)
 		}
 	}
 }

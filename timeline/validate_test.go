@@ -23,6 +23,9 @@ func validate(t testing.TB, res *timeline.Result) {
 		if i > 0 && r.Start < res.Requests[i-1].Start {
 			bad("starts before the one before it")
 		}
+		if r.Partial == timeline.PartialStart && r.Duration() != 0 {
+			bad("takes %v from an unknown start", r.Duration())
+		}
 		ended := !r.End.IsZero()
 		switch {
 		case r.Start.IsZero():
@@ -47,8 +50,11 @@ func validate(t testing.TB, res *timeline.Result) {
 		}
 		stopped := false
 		for j, p := range r.Phases {
+			unknown := p.Start.IsZero()
 			switch {
-			case p.Start < r.Start:
+			case unknown && (r.Partial != timeline.PartialStart || p.Duration() != 0):
+				bad("phase %s starts at a time that nobody knows, and takes %v", p.Name, p.Duration())
+			case !unknown && p.Start < r.Start:
 				bad("phase %s starts before the request", p.Name)
 			case !p.End.IsZero() && p.End < p.Start:
 				bad("phase %s ends before it starts", p.Name)
@@ -65,6 +71,27 @@ func validate(t testing.TB, res *timeline.Result) {
 		}
 		if r.Phase != "" && len(r.Phases) > 0 && !stopped {
 			bad("no phase has the outcome of the request")
+		}
+		if v := r.Verdict; v != nil && r.Side == timeline.Client {
+			// A phase that failed lasts until what stopped it, or until the next attempt.
+			for j, p := range r.Phases {
+				marked := slices.ContainsFunc(v.Evidence, func(e timeline.Evidence) bool { return e.Time == p.End })
+				repeated := slices.ContainsFunc(r.Phases[j+1:], func(next timeline.Phase) bool { return next.Start >= p.End })
+				switch {
+				case p.Outcome == timeline.OK || p.End == r.End || marked || repeated:
+				case p.Name == r.Phase && p.Outcome == r.Outcome || p.Outcome == timeline.Failed:
+					bad("phase %s ends %v before the request, when nothing happened", p.Name, r.End.Sub(p.End))
+				}
+			}
+			key := 0
+			for _, e := range v.Evidence {
+				if e.Key {
+					key++
+				}
+			}
+			if len(v.Evidence) > 8 || len(v.Evidence) > 0 && key == 0 {
+				bad("%d lines of evidence, the verdict rests on %d", len(v.Evidence), key)
+			}
 		}
 		if r.Verdict != nil && r.Marks != nil {
 			bad("marks that the verdict quotes are kept")

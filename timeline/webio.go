@@ -3,6 +3,7 @@ package timeline
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,8 +59,8 @@ type happening struct {
 // versions 0 and 1 name them alike.
 var webEvents = [...]webEvent{
 	15:  {ofRequest, "Request", "Error", onOption, "", 0},
-	19:  {ofHandle, "ApiHandle", "", onClose, "", 0},
-	30:  {ofHandle, "ApiHandle", "", onClose, "", 0},
+	19:  {ofHandle, "ApiHandle", "", onClose, "the request was closed", 0},
+	30:  {ofHandle, "ApiHandle", "", onClose, "the request was closed", 0},
 	100: {ofRequest, "Request", "", onRequestHead, "request headers sent", opens},
 	101: {ofRequest, "Request", "", onResponseHead, "answered", opens},
 	102: {ofRequest, "Context", "", onProxyStart, "", 0},
@@ -135,14 +136,16 @@ const (
 
 // Words for the events that the table does not have, or that say several things.
 var (
-	createPhrase     = phrase{"WebIO", "request created"}
-	noCreatePhrase   = phrase{"WebIO", "the request could not be created"}
-	restartPhrase    = phrase{"WebIO", "request restarted"}
-	peerClosedPhrase = phrase{"WebIO", "the other end closed the connection"}
-	interimPhrase    = phrase{"WebIO", "the server answered in the interim"}
-	notHTTPPhrase    = phrase{"WebIO", "what came back is not HTTP"}
-	clientCertPhrase = phrase{"WebIO", "the server asks for a client certificate"}
-	webPhrases       = func() (p [len(webEvents)]phrase) {
+	createPhrase        = phrase{"WebIO", "request created"}
+	noCreatePhrase      = phrase{"WebIO", "the request could not be created"}
+	restartPhrase       = phrase{"WebIO", "request restarted"}
+	peerClosedPhrase    = phrase{"WebIO", "the other end closed the connection"}
+	interimPhrase       = phrase{"WebIO", "the server answered in the interim"}
+	notHTTPPhrase       = phrase{"WebIO", "what came back is not HTTP"}
+	sendFailedPhrase    = phrase{"WebIO", "send failed"}
+	receiveFailedPhrase = phrase{"WebIO", "receive failed"}
+	clientCertPhrase    = phrase{"WebIO", "the server asks for a client certificate"}
+	webPhrases          = func() (p [len(webEvents)]phrase) {
 		for i := range webEvents {
 			p[i] = phrase{"WebIO", webEvents[i].text}
 		}
@@ -294,9 +297,12 @@ const noLimit = 0xFFFFFFFF
 
 func onAlive(*happening) bool { return false }
 
+// onClose takes the end of a request. It is worth a note if nothing ended it before.
 func onClose(h *happening) bool {
-	h.x.close()
-	return false
+	x := h.x
+	early := x.closed.IsZero() && x.ended.IsZero() && x.cancelled.IsZero() && (x.leg.headers.IsZero() || x.leg.reading)
+	x.close()
+	return early
 }
 
 // onDone takes the end of a call that failed without waiting.
@@ -343,8 +349,9 @@ func onProxyStop(h *happening) bool {
 }
 
 func onEndpoint(h *happening) bool {
-	if h.x.leg.conn == nil {
-		h.x.leg.pool.begin(h.c.now)
+	if l := &h.x.leg; l.conn == nil && l.pool.start.IsZero() {
+		l.pool.begin(h.c.now)
+		l.progress = h.c.now
 	}
 	return false
 }
@@ -409,12 +416,16 @@ func onConnected(h *happening) bool {
 func onTryFailed(h *happening) bool {
 	l := &h.x.leg
 	h.c.scratch = h.Get("Address").AppendText(h.c.scratch[:0])
-	l.tryFailed(try{
+	f := try{
 		step:    step{start: h.c.now},
 		address: h.c.s.intern(h.c.scratch),
 		socket:  h.Get("SocketHandle").Uint(),
 		context: h.Get("Context").Uint(),
-	}, h.err)
+	}
+	if t := l.findTry(f.context, f.socket); t != nil {
+		h.name = h.c.s.intern([]byte("at " + t.address))
+	}
+	l.tryFailed(f, h.err)
 	l.exhausted = h.Get("RemainingAddressCount").Uint() == 0
 	return true
 }
@@ -430,13 +441,16 @@ func onSocketClose(h *happening) bool {
 	}
 	l := &x.leg
 	socket := h.Get("Socket").Uint()
-	if l.findTry(0, socket) != nil || len(l.tries) == 0 && reason == connectTimeout {
+	if t := l.findTry(0, socket); t != nil || len(l.tries) == 0 && reason == connectTimeout {
 		// An address that did not work out; another may.
+		if t != nil {
+			h.name = h.c.s.intern([]byte("at " + t.address))
+		}
 		if h.err == 0 && reason == connectTimeout {
 			h.err = codeConnTimeout
 		}
 		l.tryFailed(try{step: step{start: h.c.now}, socket: socket}, h.err)
-		return true
+		return isError(h.err) && !isCancel(h.err)
 	}
 	if !x.closed.IsZero() || l.conn != k {
 		return false
@@ -650,6 +664,7 @@ func onWritten(h *happening) bool {
 	x, l := h.x, &h.x.leg
 	if isError(h.err) {
 		x.ioFailed(&l.send, h.err)
+		h.words = &sendFailedPhrase
 		return !isCancel(h.err)
 	}
 	if l.handshaking() {
@@ -712,9 +727,7 @@ func onReadStart(h *happening) bool {
 func onRead(h *happening) bool {
 	x, l := h.x, &h.x.leg
 	if isError(h.err) {
-		if l.receive == 0 && !isCancel(h.err) {
-			l.receive = h.err
-		}
+		l.receiveFailed(h.c.now, h.err)
 		x.fail(h.err)
 		return true
 	}
@@ -775,11 +788,12 @@ func onParsed(h *happening) bool {
 func onReceive(h *happening) bool {
 	x, l := h.x, &h.x.leg
 	if isError(h.err) {
+		h.words = &receiveFailedPhrase
 		switch {
 		case l.handshaking():
 			x.ioFailed(&l.tls, h.err)
 		case l.receive == 0 && !isCancel(h.err) && x.ended.IsZero():
-			l.receive = h.err
+			l.receiveFailed(h.c.now, h.err)
 			if h.err == codeConnReset {
 				l.seen |= factPeerReset
 			}
@@ -808,6 +822,36 @@ func onReceive(h *happening) bool {
 }
 
 // HTTP/2 and HTTP/3.
+
+// resetNames are the error codes of HTTP/2 (RFC 9113, section 7), h3Names those of HTTP/3 from 0x100 on
+// (RFC 9114, section 8.1).
+var (
+	resetNames = [...]string{
+		"NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED", "FRAME_SIZE_ERROR",
+		"REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
+	}
+	h3Names = [...]string{
+		"H3_NO_ERROR", "H3_GENERAL_PROTOCOL_ERROR", "H3_INTERNAL_ERROR", "H3_STREAM_CREATION_ERROR", "H3_CLOSED_CRITICAL_STREAM",
+		"H3_FRAME_UNEXPECTED", "H3_FRAME_ERROR", "H3_EXCESSIVE_LOAD", "H3_ID_ERROR", "H3_SETTINGS_ERROR", "H3_MISSING_SETTINGS",
+		"H3_REQUEST_REJECTED", "H3_REQUEST_CANCELLED", "H3_REQUEST_INCOMPLETE", "H3_MESSAGE_ERROR", "H3_CONNECT_ERROR", "H3_VERSION_FALLBACK",
+	}
+)
+
+// h3First is the first error code of HTTP/3.
+const h3First = 0x100
+
+// resetName writes an error code of HTTP/2 or HTTP/3; "" for 0, which events without one have too.
+func resetName(code uint64) string {
+	switch {
+	case code == 0:
+		return ""
+	case code < uint64(len(resetNames)):
+		return "with code " + strconv.FormatUint(code, 10) + " " + resetNames[code]
+	case code >= h3First && code-h3First < uint64(len(h3Names)):
+		return "with code 0x" + strconv.FormatUint(code, 16) + " " + h3Names[code-h3First]
+	}
+	return "with code " + strconv.FormatUint(code, 10)
+}
 
 func onStreamConnection(h *happening) bool {
 	if base := h.c.connection(h.PID(), h.Get("Connection").Uint()); base != nil {
@@ -843,12 +887,10 @@ func onStreamData(h *happening) bool {
 
 func onStreamAborted(h *happening) bool {
 	x, l := h.x, &h.x.leg
-	if h.err == 0 {
-		h.err = Code(h.Get("ResetCode").Uint())
-	}
-	h.n = h.Get("ResetCode").Uint()
-	if l.receive == 0 && x.ended.IsZero() {
-		l.receive = h.err
+	code := h.Get("ResetCode").Uint()
+	h.name = resetName(code)
+	if l.receive == 0 && x.ended.IsZero() && x.cancelled.IsZero() && (h.err != 0 || code != 0) && !isCancel(h.err) {
+		l.receiveFailed(h.c.now, h.err)
 		l.seen |= factStreamReset
 	}
 	return true
@@ -856,6 +898,9 @@ func onStreamAborted(h *happening) bool {
 
 func onGoAway(h *happening) bool {
 	h.k.multi = true
+	if h.err < Code(len(resetNames)) { // the frame's own code, which looks like a small system code
+		h.name, h.err = resetName(uint64(h.err)), 0
+	}
 	for _, x := range h.k.users {
 		x.leg.seen |= factGoAway
 	}
@@ -866,8 +911,8 @@ func onGoAway(h *happening) bool {
 func onAborted(h *happening) bool {
 	h.k.multi = true
 	for _, x := range h.k.users {
-		if l := &x.leg; live(x) != nil && x.ended.IsZero() && l.receive == 0 && !l.bodyDone {
-			l.receive = h.err
+		if l := &x.leg; live(x) != nil && x.ended.IsZero() && x.cancelled.IsZero() && l.receive == 0 && !l.bodyDone && !isCancel(h.err) {
+			l.receiveFailed(h.c.now, h.err)
 			l.seen |= factStreamReset
 		}
 	}
@@ -880,7 +925,7 @@ func (c *client) tellUsers(h *happening) {
 	for _, x := range h.k.users {
 		if live(x) != nil {
 			x.last = max(x.last, c.now)
-			x.note(h.Event, h.words, h.err, "", 0)
+			x.note(h.Event, h.words, h.err, h.name, 0)
 		}
 	}
 }
