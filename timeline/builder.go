@@ -148,10 +148,15 @@ func (s *Session) Add(ev *decode.Event) (request int) {
 
 // begin gives a new request its number. The event in hand belongs to it.
 func (s *Session) begin(r *Request) *Request {
-	s.begun++
-	r.number = int32(s.begun)
-	s.owner = r.number
+	r.number = s.reserve()
 	return r
+}
+
+// reserve returns a number for a request to come, to which the event in hand will belong.
+func (s *Session) reserve() int32 {
+	s.begun++
+	s.owner = int32(s.begun)
+	return s.owner
 }
 
 // lastMoment bounds believable times, so that sums and differences of them do not overflow.

@@ -11,6 +11,9 @@ import (
 // An apiCall is a call into WinHTTP that has not returned yet.
 type apiCall struct {
 	internet uint64 // the handle it was made with
+	activity etl.GUID
+	at       etl.Time
+	number   int32 // kept for the request that it may begin; 0 = it has one already
 }
 
 // WinHTTP's own events: calls (level 5 only) and the search for a proxy (Windows 10 1607 and later).
@@ -80,17 +83,25 @@ var (
 	apiFailPhrase    = phrase{"WinHttp", "reported by"}
 )
 
+// apiSend is the call that begins a request.
+const apiSend = "WinHttpSendRequest"
+
 // addCall follows the calls into WinHTTP. They tell which WinHTTP handle a WebIO request belongs to, and
 // the code that the caller got.
 func (c *client) addCall(ev *decode.Event, id uint16) {
 	thread := scope{ev.PID(), uint64(ev.TID())}
 	internet := scope{ev.PID(), ev.Get("ApiHandle").Uint()}
-	if x := live(c.internet.get(internet)); x != nil {
-		c.s.owner = x.req.number
+	known := live(c.internet.get(internet))
+	if known != nil {
+		c.s.owner = known.req.number
 	}
 	switch id {
 	case apiCallStart:
-		c.calls.put(thread, apiCall{internet.id})
+		call := apiCall{internet: internet.id, activity: ev.Activity(), at: c.now}
+		if known == nil && ev.Get("Api").Text() == apiSend {
+			call.number = c.s.reserve()
+		}
+		c.calls.put(thread, call)
 		return
 	case apiReturnOK, apiReturnFail, apiPending:
 		c.calls.delete(thread)
@@ -131,9 +142,17 @@ func carriesResult(function string) bool {
 
 // adopt joins x to the WinHTTP call that created it on the thread of the event in hand.
 func (c *client) adopt(ev *decode.Event, x *exchange) {
-	if call := c.calls.get(scope{ev.PID(), uint64(ev.TID())}); call.internet != 0 {
-		x.internet = scope{ev.PID(), call.internet}
-		c.internet.put(x.internet, x)
+	thread := scope{ev.PID(), uint64(ev.TID())}
+	call := c.calls.get(thread)
+	if call.internet == 0 {
+		return
+	}
+	x.internet = scope{ev.PID(), call.internet}
+	c.internet.put(x.internet, x)
+	if call.number != 0 && call.activity == ev.Activity() && x.req.Start == c.now {
+		x.req.Start, x.req.number = call.at, call.number // the call was its first event
+		call.number = 0
+		c.calls.put(thread, call)
 	}
 }
 
