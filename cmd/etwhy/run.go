@@ -48,7 +48,7 @@ func analyzed(env *environment, opts *options, args []string,
 	s.warnFilter(filter, result)
 	a := s.model()
 	a.Selection = filter.Select(result.Requests)
-	a.Traces = result.Inputs
+	a.Traces, a.Everything = result.Inputs, result.Requests
 	exit := code(a)
 	if !s.inc.Readable() {
 		s.env.warn("nothing to analyze: no trace among these files")
@@ -187,12 +187,11 @@ func (s *session) done() {
 	told := map[string]bool{} // containers: of their members, the first stands for all
 	for _, in := range s.inc.Inputs {
 		if in.Err != nil && (in.Kind != incident.Other || !told[in.Container]) {
-			prefix := ""
-			if in.Kind == incident.Cab {
-				prefix = "warning: " // what came before the damage was read
-			}
-			s.env.warn("%s%s: %v", prefix, in.Path, in.Err)
+			s.env.warn("%s: %v", in.Path, in.Err)
 			told[in.Container] = in.Container != ""
+		}
+		if len(in.Damage) > 0 && !s.opts.quiet {
+			s.env.warn("warning: %s is damaged, read as far as it goes: %v", in.Path, in.Damage[0])
 		}
 		if n := len(in.Anomalies); n > 0 && !s.opts.quiet {
 			a := in.Anomalies[0]
@@ -324,6 +323,9 @@ func describe(in *incident.Input) report.Input {
 	d := report.Input{
 		Path: in.Path, Container: in.Container, Kind: string(in.Kind), Size: in.Size, SHA256: in.SHA256,
 		Start: in.Start, End: in.End, Entries: in.Lines, DuplicateOf: in.DuplicateOf,
+	}
+	for _, e := range in.Damage {
+		d.Damage = append(d.Damage, report.Damage{Kind: "cut-cabinet", Offset: e.Offset, Detail: e.Name + ": " + e.Msg})
 	}
 	if in.Err != nil {
 		d.Error = in.Err.Error()

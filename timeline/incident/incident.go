@@ -24,6 +24,7 @@ import (
 	"github.com/etwhy/etwhy/cab"
 	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/decode/cabinfo"
+	"github.com/etwhy/etwhy/decode/cursor"
 	"github.com/etwhy/etwhy/decode/winhttplog"
 	"github.com/etwhy/etwhy/etl"
 )
@@ -48,7 +49,7 @@ type Input struct {
 	Path      string // unique; a member of a container is net.cab/report.etl
 	Container string // path of the container, or ""
 	Kind      Kind
-	Size      int64
+	Size      int64  // bytes; -1 = not known
 	SHA256    string // hex
 	Err       error  // why it was not read, or not to its end
 
@@ -59,7 +60,8 @@ type Input struct {
 	Lines      int  // of a text
 	Undecoded  *int // records that events prints and that do not decode whole; nil = not counted
 	Providers  []ProviderCount
-	Anomalies  []etl.Anomaly
+	Anomalies  []etl.Anomaly         // of a log
+	Damage     []*cursor.FormatError // of a cabinet
 	Loss       etl.Loss
 
 	Log *etl.Log // of an ETL input
@@ -170,7 +172,7 @@ func (inc *Incident) Fail(label string, err error) { inc.fail(label, err) }
 
 func (inc *Incident) fail(label string, err error) *Input {
 	in := inc.input(label, "", Other)
-	in.Err, in.named, in.unread = err, true, true
+	in.Err, in.named, in.unread, in.Size = err, true, true, -1
 	return in
 }
 
@@ -316,7 +318,7 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	cut := err != nil && err != io.EOF && err != io.ErrUnexpectedEOF
 	if kind := recognise(head, size); kind == Other || kind == packed || cut {
 		in := inc.input(label, container, Other)
-		in.Size, in.named, in.unread = max(size, 0), named, true
+		in.Size, in.named, in.unread = size, named, true
 		switch {
 		case cut:
 			in.Err = err
@@ -328,7 +330,7 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	c, err := inc.spool(io.MultiReader(bytes.NewReader(head), r))
 	if c == nil {
 		in := inc.input(label, container, Other)
-		in.Size, in.Err, in.named, in.unread = max(size, 0), err, named, true
+		in.Size, in.Err, in.named, in.unread = size, err, named, true
 		return in
 	}
 	in := inc.addContent(c, label, container, named)
@@ -343,9 +345,7 @@ func (inc *Incident) addCabinet(box *Input, c *content) {
 		box.Err, box.unread = err, true
 		return
 	}
-	for _, d := range z.Damage {
-		box.Err = errors.Join(box.Err, d)
-	}
+	box.Damage = z.Damage
 	before := len(inc.Inputs)
 	var listed []cabinfo.Entry
 	for _, f := range z.File {

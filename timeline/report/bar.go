@@ -12,7 +12,7 @@ import (
 )
 
 // bar draws the phases of the last attempt of a request: those that went well with their durations, the
-// one where it stopped as a bar, those that it did not get to.
+// one where it stopped as a bar, those that it did not get to. What has no known duration is no bar.
 //
 //	connect 1 ms, send 1 ms, wait 30.0 s =============X limit 30 s (set in the trace)
 func (s *screen) bar(r *timeline.Request) {
@@ -30,20 +30,21 @@ func (s *screen) bar(r *timeline.Request) {
 		left += join(steps[:stop]) + ", "
 	}
 	t := steps[stop]
-	switch {
-	case t.ended && t.length == 0 && len(steps) == 1:
-		return // its beginning is not in the file
-	case t.ended:
-		left += t.String()
-	case r.Input >= 0 && r.Input < len(s.Traces) && s.Traces[r.Input].Last > t.start:
-		t.length = s.Traces[r.Input].Last.Sub(t.start)
-		left += t.String()
-	default:
-		left += t.name
-	}
 	right, end := reason(r), "X "
 	if t.outcome == timeline.Unfinished {
 		right, end = "the trace ends", "> "
+	}
+	if !t.ended && !t.start.IsZero() && r.Input >= 0 && r.Input < len(s.Traces) && s.Traces[r.Input].Last > t.start {
+		t.length, t.timed = s.Traces[r.Input].Last.Sub(t.start), true
+	}
+	switch {
+	case t.timed && (t.length > 0 || len(steps) > 1):
+		left += t.String()
+	case stop > 0: // how long it took is not in the file, so there is nothing to draw
+		s.text(left+t.name+": "+right, 4)
+		return
+	default:
+		return
 	}
 	for _, name := range missing(r) {
 		right += " | " + name + " -"
@@ -52,6 +53,13 @@ func (s *screen) bar(r *timeline.Request) {
 	room := s.width - len(left) - len(end) - len(right) - 1
 	if room < shortest {
 		right, _, _ = strings.Cut(right, " | ")
+		room = s.width - len(left) - len(end) - len(right) - 1
+	}
+	if room < shortest { // what the text below says, too: the name of a code, the source of a limit
+		right, _, _ = strings.Cut(right, " (")
+		if number, _, _ := strings.Cut(right, " "); isNumber(number) {
+			right = number
+		}
 		room = s.width - len(left) - len(end) - len(right) - 1
 	}
 	s.text(left+" "+strings.Repeat("=", min(max(room, shortest), longest))+end+right, 4)
@@ -69,6 +77,7 @@ type step struct {
 	count   int
 	start   etl.Time
 	length  time.Duration
+	timed   bool // length is known
 	ended   bool
 	outcome timeline.Outcome
 }
@@ -77,6 +86,9 @@ func (t step) String() string {
 	name := t.name
 	if t.count > 1 {
 		name += fmt.Sprintf(" (%d times)", t.count)
+	}
+	if !t.timed {
+		return name
 	}
 	return name + " " + took(t.length)
 }
@@ -101,11 +113,15 @@ func lastAttempt(r *timeline.Request) []step {
 		if p.Start < from {
 			continue
 		}
-		t := step{phaseWord(r.Side, p), 1, p.Start, p.Duration(), !p.End.IsZero(), p.Outcome}
+		t := step{name: phaseWord(r.Side, p), count: 1, start: p.Start, ended: !p.End.IsZero(), outcome: p.Outcome}
+		if t.timed = t.ended && !p.Start.IsZero(); t.timed {
+			t.length = p.Duration()
+		}
 		if n := len(out); n > 0 && out[n-1].name == t.name {
 			last := &out[n-1]
 			last.count++
 			last.length += t.length
+			last.timed = last.timed && t.timed
 			last.ended, last.outcome = t.ended, t.outcome
 			continue
 		}

@@ -45,7 +45,7 @@ var (
 		"requests[].made_by":            {"tier", "module"},
 		"requests[].timer":              {"name", "ms", "source"},
 		"requests[].connection":         {"local", "remote", "reused", "age_ms", "idle_ms"},
-		"requests[].verdict":            {"id", "title", "confidence", "evidence", "next_steps", "rejected"},
+		"requests[].verdict":            {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context"},
 		"requests[].verdict.evidence[]": {"input", "time", "text"},
 		"requests[].verdict.rejected[]": {"id", "why"},
 		"requests[].related[]":          {"input", "kind", "by", "confidence", "time", "text"},
@@ -64,7 +64,7 @@ func full() *Analysis {
 	r := a.Requests[40]
 	r.Status, r.SubStatus, r.HasSub = 502, 3, true
 	r.MadeBy = &timeline.MadeBy{Tier: "arr", Module: "ApplicationRequestRouting"}
-	r.Client, r.Partial = "192.168.0.204:49247", timeline.PartialStart
+	r.Client, r.Partial = "192.168.0.204:49247", timeline.PartialEnd
 	r.Connection.Reused, r.Connection.Opened, r.Connection.Idle = true, r.Start.Add(-time.Second), ms(250.5)
 	r.Related = []timeline.Related{{Input: 0, Kind: "iis-log", By: "log_id", Confidence: timeline.Certain, Time: r.End, Text: "502.3"}}
 	return a
@@ -191,7 +191,7 @@ func TestJSONValues(t *testing.T) {
 	for name, want := range map[string]any{
 		"id": "r41", "input": "case/net.etl", "side": "client", "proxied": false, "pid": 1432.0, "app_pool": "ARRPool",
 		"start": "2011-07-22T12:31:52.9000000Z", "duration_ms": 30002.0, "status": 502.0, "substatus": 3.0,
-		"traffic": "app", "outcome": "failed", "phase": "receive", "partial": "start", "farm": nil,
+		"traffic": "app", "outcome": "failed", "phase": "receive", "partial": "end", "farm": nil,
 		"error":      map[string]any{"code": 1460.0, "hex": "0x5B4", "name": "ERROR_TIMEOUT"},
 		"winhttp":    map[string]any{"code": 12002.0, "hresult": "0x80072EE2", "name": "ERROR_WINHTTP_TIMEOUT", "from": "trace"},
 		"timer":      map[string]any{"name": "receive", "ms": 30000.0, "source": "trace"},
@@ -210,6 +210,78 @@ func TestJSONValues(t *testing.T) {
 		if diff := cmp.Diff(want, in[name]); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// Verdicts are counted by what they say: one title never stands for another server.
+func TestSummaryVerdicts(t *testing.T) {
+	var got struct {
+		Summary struct{ Verdicts []verdictCountJSON }
+	}
+	if err := json.Unmarshal(render(t, WriteAnalysis, "json", models["unknown-servers"](), Options{}), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := []verdictCountJSON{
+		{"C1", "beta refused the connection", 2}, {"C1", "alpha refused the connection", 1}, {"N1", "the name gamma is not known", 1},
+	}
+	if diff := cmp.Diff(want, got.Summary.Verdicts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What began before the trace has no duration, in no format.
+func TestUnknownStart(t *testing.T) {
+	a := models["cut-start"]()
+	var got struct {
+		Start    *string
+		Duration *float64 `json:"duration_ms"`
+		Phases   []struct {
+			Start    *string
+			Duration *float64 `json:"duration_ms"`
+		}
+	}
+	if err := json.Unmarshal(render(t, WriteAnalysis, "ndjson", a, Options{}), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Start == nil || got.Duration != nil {
+		t.Errorf("request: start %v, duration %v", got.Start, got.Duration)
+	}
+	if len(got.Phases) != 1 || got.Phases[0].Start != nil || got.Phases[0].Duration != nil {
+		t.Errorf("phases: %+v", got.Phases)
+	}
+	for command, write := range map[string]func(io.Writer, string, *Analysis, Options) error{"analyze": WriteAnalysis, "timeline": WriteTimeline} {
+		rows := readCSV(t, command, render(t, write, "csv", a, Options{}))
+		if v := rows[1][slices.Index(rows[0], "duration_ms")]; v != "" {
+			t.Errorf("%s: duration %s in csv", command, v)
+		}
+	}
+}
+
+// The header of a log that was never closed does not know what was lost.
+func TestOpenLog(t *testing.T) {
+	a := models["open-log"]()
+	var got struct{ Inputs []map[string]any }
+	if err := json.Unmarshal(render(t, WriteInfo, "json", a, Options{}), &got); err != nil {
+		t.Fatal(err)
+	}
+	rows := readCSV(t, "info", render(t, WriteInfo, "csv", a, Options{}))
+	for _, name := range []string{"events_lost", "buffers_lost"} {
+		if v := got.Inputs[0][name]; v != nil {
+			t.Errorf("%s is %v in json", name, v)
+		}
+		if v := rows[1][slices.Index(rows[0], name)]; v != "" {
+			t.Errorf("%s is %s in csv", name, v)
+		}
+	}
+	if v := got.Inputs[0]["open"]; v != true {
+		t.Errorf("open is %v", v)
+	}
+	a.Inputs[0].Log.Loss.EventsLost = 3
+	if err := json.Unmarshal(render(t, WriteInfo, "json", a, Options{}), &got); err != nil {
+		t.Fatal(err)
+	}
+	if v := got.Inputs[0]["events_lost"]; v != 3.0 {
+		t.Errorf("3 lost events are %v in json", v)
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 type group struct {
 	outcome  timeline.Outcome
 	requests []*timeline.Request // in start order
-	servers  map[string]bool
+	servers  map[string]bool     // by target
+	varied   bool                // the titles of their verdicts differ
 }
 
 // first returns the request that stands for the group.
@@ -26,16 +27,29 @@ type groupKey struct {
 	outcome timeline.Outcome
 	verdict string
 	phase   timeline.PhaseName
-	server  string
+	target  string
 	code    timeline.Code
 	status  int
 }
 
-// maxGroups is how many groups are kept apart by server.
+// target is where a request went: the address of the server, or else the host that it asked for.
+func target(r *timeline.Request) string {
+	if t := cmp.Or(r.Server, r.Host); t != "" {
+		return t
+	}
+	_, rest, ok := strings.Cut(r.URL, "://")
+	if !ok {
+		return ""
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
+
+// maxGroups is how many groups are kept apart by target.
 const maxGroups = 8
 
 // groups returns the requests with an outcome in groups, the largest first. If there are many, the
-// server does not tell them apart.
+// target does not tell them apart.
 func groups(requests []*timeline.Request, outcome timeline.Outcome) []*group {
 	if out := groupBy(requests, outcome, true); len(out) <= maxGroups {
 		return out
@@ -43,16 +57,17 @@ func groups(requests []*timeline.Request, outcome timeline.Outcome) []*group {
 	return groupBy(requests, outcome, false)
 }
 
-func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byServer bool) []*group {
+func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byTarget bool) []*group {
 	var out []*group
 	index := map[groupKey]*group{}
 	for _, r := range requests {
 		if r.Outcome != outcome {
 			continue
 		}
-		key := groupKey{outcome, "", r.Phase, "", r.Error, 0}
-		if byServer {
-			key.server = r.Server
+		key := groupKey{outcome: outcome, phase: r.Phase, code: r.Error}
+		to := target(r)
+		if byTarget {
+			key.target = to
 		}
 		if r.Verdict != nil {
 			key.verdict = r.Verdict.ID
@@ -67,7 +82,10 @@ func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byServer bo
 			out = append(out, g)
 		}
 		g.requests = append(g.requests, r)
-		g.servers[r.Server] = true
+		g.servers[to] = true
+		if first := g.first(); r.Verdict != nil && r.Verdict.Title != first.Verdict.Title {
+			g.varied = true
+		}
 	}
 	slices.SortStableFunc(out, func(a, b *group) int { return cmp.Compare(len(b.requests), len(a.requests)) })
 	return out
@@ -76,8 +94,11 @@ func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byServer bo
 // title says how the requests of a group ended, as a clause.
 func (g *group) title() string {
 	t := claim(g.first())
-	if n := len(g.servers) - 1; n > 0 {
+	switch n := len(g.servers) - 1; {
+	case n > 0:
 		t += fmt.Sprintf("; the same for %s other %s", thousands(n), either(n, "server", "servers"))
+	case g.varied:
+		t += " (so the first; the others differ in numbers)"
 	}
 	return t
 }
@@ -164,14 +185,16 @@ func owners(requests []*timeline.Request) string {
 	return fmt.Sprintf("%s (%d processes)", name, len(pids))
 }
 
-// answers counts the status codes, the most frequent first.
+// answers counts the status codes of the requests that went well, the most frequent first.
 func answers(requests []*timeline.Request) string {
 	n := map[int]int{}
 	silent := 0
 	for _, r := range requests {
-		if r.Status != 0 {
+		switch {
+		case r.Outcome != timeline.OK: // what came of its answer is no answer
+		case r.Status != 0:
 			n[r.Status]++
-		} else if r.Outcome == timeline.OK {
+		default:
 			silent++
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // infoScreen tells of each file what it is, what it covers, what it holds and what it lost.
 func infoScreen(w io.Writer, a *Analysis, opt Options) error {
-	s := &screen{a, newPage(opt)}
+	s := newScreen(a, opt)
 	others := 0
 	for i := range a.Inputs {
 		in := &a.Inputs[i]
@@ -32,10 +32,6 @@ func infoScreen(w io.Writer, a *Analysis, opt Options) error {
 	s.missing()
 	if len(a.Inputs) == 0 {
 		s.line("No files.")
-	}
-	lines := s.blocks[0].lines
-	if len(lines) > 0 && lines[0] == "" {
-		s.blocks[0].lines = lines[1:]
 	}
 	return s.writeTo(w, 0)
 }
@@ -126,10 +122,11 @@ func (s *screen) input(in *Input) {
 
 // kinds says what the kinds of inputs are.
 var kinds = map[string]string{
-	"etl":   "trace log",
-	"cab":   "cabinet",
-	"text":  "WinHTTP trace text",
-	"other": "not a file that etwhy reads",
+	"etl":        "trace log",
+	"cab":        "cabinet",
+	"text":       "WinHTTP trace text",
+	"netsh-text": "written by netsh beside a trace: the processes and their services",
+	"other":      "not a file that etwhy reads",
 }
 
 // size writes a number of bytes.
@@ -196,7 +193,11 @@ func losses(l *Log) string {
 	if n := len(parts); n > 0 && l.Loss.FlagEvents+l.Loss.FlagBuffers > 0 {
 		parts[n-1] += " marked as coming after a loss"
 	}
-	return sentence(cmp.Or(strings.Join(parts, ", "), "nothing"))
+	nothing := "nothing"
+	if l.Header.Open() {
+		nothing = "not recorded, since the log was never closed"
+	}
+	return sentence(cmp.Or(strings.Join(parts, ", "), nothing))
 }
 
 // providers lists who wrote most.

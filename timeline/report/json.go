@@ -2,8 +2,10 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -155,6 +157,9 @@ type verdictJSON struct {
 	Evidence   []evidenceJSON  `json:"evidence"`
 	NextSteps  []string        `json:"next_steps"`
 	Rejected   []rejectionJSON `json:"rejected"`
+	// Behind the names that scripts rely on:
+	Open    *string  `json:"open"`
+	Context []string `json:"context"`
 }
 
 type evidenceJSON struct {
@@ -238,11 +243,17 @@ func newCode(c timeline.Code) *codeJSON {
 
 func newInput(in *Input) inputJSON {
 	out := inputJSON{
-		Path: in.Path, Container: known(in.Container), Kind: in.Kind, Size: known(in.Size), SHA256: known(in.SHA256),
+		Path: in.Path, Container: known(in.Container), Kind: in.Kind, SHA256: known(in.SHA256),
 		Machine: known(in.Machine), Role: known(in.Role), Start: knownMoment(in.Start), End: knownMoment(in.End),
 		Records: known(in.Entries), Events: known(in.Entries),
 		Providers: []providerJSON{}, Anomalies: []anomalyJSON{},
 		Error: known(in.Error), DuplicateOf: known(in.DuplicateOf),
+	}
+	if in.Size >= 0 {
+		out.Size = &in.Size
+	}
+	for _, d := range in.Damage {
+		out.Anomalies = append(out.Anomalies, anomalyJSON{d.Kind, d.Offset, d.Detail})
 	}
 	if in.ClockOffsetFrom != "" {
 		d := durationJSON(in.ClockOffset.Sub(0))
@@ -266,7 +277,13 @@ func newInput(in *Input) inputJSON {
 		l.Records[etl.KindMessage], l.Records[etl.KindOther],
 	}
 	out.Undecoded = l.Undecoded
-	out.EventsLost, out.BuffersLost, out.SequenceGaps = &l.Loss.EventsLost, &l.Loss.BuffersLost, &l.Loss.SequenceGaps
+	if n, ok := l.eventsLost(); ok {
+		out.EventsLost = &n
+	}
+	if n, ok := l.buffersLost(); ok {
+		out.BuffersLost = &n
+	}
+	out.SequenceGaps = &l.Loss.SequenceGaps
 	for _, p := range l.Providers {
 		out.Providers = append(out.Providers, providerJSON{p.GUID.String(), known(p.Name), p.Events})
 	}
@@ -281,7 +298,7 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 		ID: r.ID, Input: known(a.source(r.Input)), Side: r.Side.String(), Proxied: r.Proxied,
 		PID: known(r.PID), Process: known(r.Process), AppPool: known(r.AppPool),
 		Method: known(r.Method), URL: known(r.URL), Host: known(r.Host), Server: known(r.Server),
-		Start: knownMoment(r.Start), Duration: between(r.Start, r.End),
+		Start: knownMoment(r.Start), Duration: between(begin(r), r.End),
 		Status: known(r.Status), Traffic: r.Traffic.String(), Outcome: r.Outcome.String(), Phase: known(string(r.Phase)),
 		Error: newCode(r.Error), Phases: []phaseJSON{}, Attempts: []attemptJSON{}, Restarts: r.Restarts,
 		Partial: known(r.Partial.String()), LogID: known(r.LogID), Client: known(r.Client), Related: []relatedJSON{},
@@ -328,6 +345,7 @@ func (a *Analysis) newVerdict(v *timeline.Verdict) *verdictJSON {
 	out := &verdictJSON{
 		ID: v.ID, Title: v.Title, Confidence: v.Confidence.String(),
 		Evidence: []evidenceJSON{}, NextSteps: []string{}, Rejected: []rejectionJSON{},
+		Open: known(v.Open), Context: append([]string{}, v.Context...),
 	}
 	for _, e := range v.Evidence {
 		out.Evidence = append(out.Evidence, evidenceJSON{known(a.source(e.Input)), knownMoment(e.Time), e.Text})
@@ -339,7 +357,7 @@ func (a *Analysis) newVerdict(v *timeline.Verdict) *verdictJSON {
 	return out
 }
 
-// newSummary counts. A verdict has one entry, with the title of its first request.
+// newSummary counts. Verdicts with the same id and title have one entry, the most frequent first.
 func (a *Analysis) newSummary() summaryJSON {
 	n := a.count()
 	out := summaryJSON{
@@ -354,19 +372,22 @@ func (a *Analysis) newSummary() summaryJSON {
 			out.Background++
 		}
 	}
-	index := map[string]int{}
+	type claim struct{ id, title string }
+	index := map[claim]int{}
 	for _, r := range a.Requests {
 		if r.Verdict == nil {
 			continue
 		}
-		i, ok := index[r.Verdict.ID]
+		c := claim{r.Verdict.ID, r.Verdict.Title}
+		i, ok := index[c]
 		if !ok {
 			i = len(out.Verdicts)
-			index[r.Verdict.ID] = i
-			out.Verdicts = append(out.Verdicts, verdictCountJSON{r.Verdict.ID, r.Verdict.Title, 0})
+			index[c] = i
+			out.Verdicts = append(out.Verdicts, verdictCountJSON{c.id, c.title, 0})
 		}
 		out.Verdicts[i].Count++
 	}
+	slices.SortStableFunc(out.Verdicts, func(a, b verdictCountJSON) int { return cmp.Compare(b.Count, a.Count) })
 	return out
 }
 

@@ -13,6 +13,7 @@ type Analysis struct {
 	Inputs []Input // every one, whatever the filter
 
 	timeline.Selection                        // the requests to speak of, and how many there are besides
+	Everything         []*timeline.Request    // all requests of the inputs, in start order: how the servers fared; nil = the selected ones
 	Filter             string                 // as the user wrote it: --pid 1432; "" = none
 	Traces             []timeline.InputResult // by [timeline.Request.Input]
 
@@ -37,15 +38,16 @@ type Input struct {
 	Path      string // unique; a member of a container is net.cab/report.etl
 	Container string // path of the container
 	Kind      string // etl, cab, text, ..., other
-	Size      int64
+	Size      int64  // bytes; -1 = not known
 	SHA256    string // hex
 	Machine   string
 	Role      string
 	Start     etl.Time // of its records
 	End       etl.Time
-	Entries   int    // lines or elements of what is no log
-	Log       *Log   // of kind etl; nil if it could not be read
-	Error     string // why it was not read, or not to its end
+	Entries   int      // lines or elements of what is no log
+	Log       *Log     // of kind etl; nil if it could not be read
+	Damage    []Damage // of what is no log
+	Error     string   // why it was not read, or not to its end
 
 	DuplicateOf string // path of the input with the same bytes, which was read instead
 
@@ -53,6 +55,13 @@ type Input struct {
 	// meaningful only with the latter.
 	ClockOffset     etl.Time
 	ClockOffsetFrom string
+}
+
+// A Damage is something wrong with an input that was read as far as it goes.
+type Damage struct {
+	Kind   string // stable
+	Offset int64
+	Detail string
 }
 
 // A Log is what is known of a trace log.
@@ -84,6 +93,16 @@ func (l *Log) total() int {
 
 // events returns the number of records with an event header.
 func (l *Log) events() int { return l.Records[etl.KindEvent] }
+
+// eventsLost and buffersLost return what the header counts as lost; ok is false for a log that was never
+// closed: its header was written before anything could be lost, so that 0 says nothing.
+func (l *Log) eventsLost() (n uint32, ok bool) {
+	return l.Loss.EventsLost, l.Loss.EventsLost > 0 || !l.Header.Open()
+}
+
+func (l *Log) buffersLost() (n uint32, ok bool) {
+	return l.Loss.BuffersLost, l.Loss.BuffersLost > 0 || !l.Header.Open()
+}
 
 // utcOffset returns how far the traced machine's clock was ahead of UTC, in minutes.
 func (in *Input) utcOffset() int { return -int(in.Log.Header.Bias / time.Minute) }

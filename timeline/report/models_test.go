@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/etwhy/etwhy/etl"
@@ -112,9 +113,12 @@ func receiveTimeout(start etl.Time) *timeline.Request {
 		Verdict: &timeline.Verdict{
 			ID: "T1", Title: "192.168.0.216 sent no answer within 30 s", Confidence: timeline.Likely,
 			Evidence: []timeline.Evidence{
-				{Input: 0, Time: send, Text: "WebIO 201 connected"},
-				{Input: 0, Time: wait, Text: "WebIO 214 sent"},
-				{Input: 0, Time: end, Text: "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
+				{Input: 0, Time: start, Text: "WebIO 200 connecting to 192.168.0.216:80"},
+				{Input: 0, Time: send, Text: "WebIO 201 connected", Key: true},
+				{Input: 0, Time: wait, Text: "WebIO 214 sent 412 bytes, the whole request", Key: true},
+				{Input: 0, Time: wait, Text: "no byte came back", Key: true},
+				{Input: 0, Time: end, Text: "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT", Key: true},
+				{Input: 0, Time: end, Text: "WebIO 30 closed"},
 			},
 			Open:    "whether the page is slow, the request is stuck in the server's queue, or the answer was lost on the way",
 			Context: []string{"40 other requests to the same server were answered, slowest 2.1 s, all for other pages."},
@@ -145,9 +149,10 @@ func connectTimeout(start etl.Time, server string) *timeline.Request {
 		Verdict: &timeline.Verdict{
 			ID: "T4", Title: "nothing answered at " + server, Confidence: timeline.Likely,
 			Evidence: []timeline.Evidence{
-				{Input: 0, Time: start, Text: "WebIO 200 connecting to " + server},
-				{Input: 0, Time: start.Add(3 * time.Second), Text: "TCPIP 1186 connection attempt sent again"},
-				{Input: 0, Time: end, Text: "WebIO 202 connect failed: 10060 WSAETIMEDOUT"},
+				{Input: 0, Time: start, Text: "WebIO 200 connecting to " + server, Key: true},
+				{Input: 0, Time: start.Add(3 * time.Second), Text: "TCPIP 1186 connection attempt sent again", Key: true},
+				{Input: 0, Time: end, Text: "WebIO 202 connect failed: 10060 WSAETIMEDOUT", Key: true},
+				{Input: 0, Time: end, Text: "WebIO 30 closed"},
 			},
 			Open:     "whether the machine is off, the address is wrong, or a firewall in between is silent",
 			Context:  []string{"The error shows up at WinHttpReceiveResponse, but nothing was ever sent.", "3 connection attempts were sent, none was answered."},
@@ -184,6 +189,25 @@ func served(start etl.Time, status int) *timeline.Request {
 			{Name: timeline.PhaseSend, Start: c, End: c.Add(ms(1)), Outcome: timeline.OK},
 		},
 	}
+}
+
+// silentWorker is a trace in which only programs other than the worker process sent requests.
+func silentWorker() *Analysis {
+	a := analysis()
+	for range 4 {
+		r := refused(at("12:30:00"), "93.184.216.34:80")
+		r.PID, r.Process, r.AppPool, r.Traffic = 900, "svchost.exe", "", timeline.Background
+		a.Aside = append(a.Aside, r)
+	}
+	silent := timeline.Finding{
+		ID: timeline.FindSilent, Severity: timeline.Blind,
+		Title: "w3wp.exe (PID 4120, pool Shop) sent nothing through WinHTTP while the trace ran; other processes did.",
+		Text: []string{"Either it sent no request in this time, or it does not use WinHTTP: ASP.NET Core in-process, " +
+			".NET's HttpClient, YARP and HttpWebRequest have their own ways."},
+		FindOut: []string{"For such a process: its own log, and the packets of the trace."},
+	}
+	a.Traces[0].Health = timeline.Health{Events: 900, Findings: []timeline.Finding{silent}}
+	return a
 }
 
 // models returns each model anew: writers mask in place.
@@ -274,6 +298,91 @@ var models = map[string]func() *Analysis{
 		}
 		return a
 	},
+	"ten-ways": func() *Analysis {
+		var list []*timeline.Request
+		for i := range 10_000 {
+			r := receiveTimeout(at("12:26:00").Add(time.Duration(i) * ms(40)))
+			r.Error = timeline.Code(10050 + i%10)
+			r.Phases[2].Error = r.Error
+			r.Verdict.ID, r.Verdict.Title = fmt.Sprintf("X%d", i%10), fmt.Sprintf("192.168.0.216 let it down in way %d of 10", i%10+1)
+			list = append(list, r)
+		}
+		return analysis(list...)
+	},
+	"ten-ways-of-leaving": func() *Analysis {
+		var list []*timeline.Request
+		for i := range 100 {
+			r := receiveTimeout(at("12:26:00").Add(time.Duration(i) * ms(40)))
+			r.Outcome, r.Error, r.WinHTTP, r.Timer = timeline.Cancelled, timeline.Code(i%10), timeline.WinHTTPCode{}, nil
+			r.Phases[2].Outcome, r.Phases[2].Error = timeline.Cancelled, 0
+			r.Verdict.ID, r.Verdict.Title = "R8", fmt.Sprintf("the caller gave up after %d s", i)
+			list = append(list, r)
+		}
+		return analysis(append(list, many(12, "192.168.0.216:80")...)...)
+	},
+	"unknown-servers": func() *Analysis {
+		var list []*timeline.Request
+		for i, host := range []string{"alpha", "beta", "beta", "gamma"} {
+			r := refused(at("12:26:00").Add(time.Duration(i)*time.Second), host)
+			r.Server, r.Host, r.Phase, r.Phases = "", "", "", nil
+			if host == "gamma" {
+				r.Error, r.Verdict.ID, r.Verdict.Title = 11001, "N1", "the name gamma is not known"
+			}
+			list = append(list, r)
+		}
+		return analysis(list...)
+	},
+	"filtered-table": func() *Analysis {
+		r := connectTimeout(at("12:33:10"), "192.168.0.216:80")
+		r.Verdict.Context = append(r.Verdict.Context, "10 other requests to the same server were answered, slowest 2.1 s, all for other pages.")
+		all := slices.Concat(many(10, "192.168.0.216:80"), many(16, "192.168.0.217:80"))
+		update := connectTimeout(at("12:30:00"), "93.184.216.34:80")
+		update.PID, update.Process, update.Traffic = 900, "svchost.exe", timeline.Background
+		probe := answered(at("12:31:00"), "192.168.0.217:80", "http://192.168.0.217/probe", ms(2))
+		probe.Traffic = timeline.Probe
+		all = append(all, update, probe, r)
+		a := analysis(all...)
+		a.Everything, a.Requests = a.Requests, []*timeline.Request{r}
+		a.FilteredOut, a.Filter = 28, "--from 12:33"
+		return a
+	},
+	"redirect": func() *Analysis {
+		r := refused(at("12:26:00"), "10.0.0.6:8080")
+		r.URL = "http://10.0.0.5/old/"
+		r.Attempts = []timeline.Attempt{{URL: r.URL, Status: 302, Start: r.Start}, {URL: "http://10.0.0.6:8080/new/", Start: r.Start.Add(ms(20)), Error: 10061}}
+		r.Phases[0].Start = r.Attempts[1].Start
+		return analysis(r)
+	},
+	"cut-start": func() *Analysis {
+		r := receiveTimeout(at("12:25:59"))
+		r.Partial, r.Phases = timeline.PartialStart, r.Phases[2:]
+		r.Phases[0].Start, r.Timer = 0, nil
+		return analysis(r)
+	},
+	"open-log": func() *Analysis {
+		a := analysis(receiveTimeout(at("12:31:52.9")))
+		a.Inputs[0].Log.Header.BuffersWritten = 0
+		a.Traces[0].Health.Findings = []timeline.Finding{{
+			ID: "never-closed", Severity: timeline.Doubt,
+			Title: "The log was never closed: its end may be missing.",
+		}}
+		return a
+	},
+	"silent-worker": silentWorker,
+	"silent-filtered": func() *Analysis {
+		a := silentWorker()
+		a.FilteredOut, a.Filter, a.Aside = 4, "--pid 4120", nil
+		return a
+	},
+	"several-files": func() *Analysis {
+		r := receiveTimeout(at("12:31:52.9"))
+		r.Verdict.Evidence[4].Input = 1
+		a := analysis(r)
+		b := traceLog("case/server.etl", at("12:30:00"), at("12:34:00"))
+		a.Inputs = append(a.Inputs, b)
+		a.Traces = append(a.Traces, timeline.InputResult{Path: b.Path, First: b.Start, Last: b.End})
+		return a
+	},
 	"unfinished": func() *Analysis {
 		hangs := receiveTimeout(at("12:33:20"))
 		hangs.End, hangs.Outcome, hangs.Error, hangs.Timer, hangs.Verdict = 0, timeline.Unfinished, 0, nil, nil
@@ -323,6 +432,8 @@ var models = map[string]func() *Analysis{
 		r := &timeline.Request{
 			Outcome: timeline.Failed, Start: at("12:26:39.704"), End: at("12:26:39.704"),
 			Error: 10060, WinHTTP: timeline.WinHTTPCode{Code: 12002, From: timeline.FromTrace}, Partial: timeline.PartialStart,
+			Phase:  timeline.PhaseConnect,
+			Phases: []timeline.Phase{{Name: timeline.PhaseConnect, End: at("12:26:39.704"), Outcome: timeline.Failed, Error: 10060}},
 			Verdict: &timeline.Verdict{
 				ID: "T4", Title: "nothing answered at the server", Confidence: timeline.Likely,
 				Evidence: []timeline.Evidence{
@@ -336,6 +447,11 @@ var models = map[string]func() *Analysis{
 		a := analysis(r)
 		a.Inputs = []Input{{Path: "paste.txt", Kind: "text", Size: 2100, Entries: 14, Start: r.Start, End: r.End}}
 		a.Unattributed, a.Filter = 1, "--process w3wp"
+		a.Traces[0].Health.Findings = []timeline.Finding{{
+			ID: timeline.FindTextOnly, Severity: timeline.Note,
+			Title: "These are WinHTTP's own text lines: they hold codes and calls, but no events of names, connections and bytes.",
+			Text:  []string{"No process is named in these lines."},
+		}}
 		return a
 	},
 	"nothing": func() *Analysis {

@@ -65,32 +65,34 @@ func (p *page) line(s string) {
 	b.lines = append(b.lines, strings.TrimRight(s, " "))
 }
 
-// blank adds an empty line, unless there is one already.
-func (p *page) blank() {
-	if b := &p.blocks[len(p.blocks)-1]; len(b.lines) > 0 && b.lines[len(b.lines)-1] == "" {
-		return
-	}
-	p.line("")
-}
+// blank adds an empty line.
+func (p *page) blank() { p.line("") }
 
 // parts adds short texts that belong together, as many to a line as fit, with more space between them
 // than words have.
 func (p *page) parts(lead string, parts []string) {
 	line := ""
+	put := func() {
+		if displaywidth.String(line) > p.width { // one part alone
+			p.text(line, len(lead)+4)
+		} else {
+			p.line(line)
+		}
+	}
 	for _, part := range parts {
 		switch part = clean(part); {
 		case part == "":
 		case line == "":
 			line = lead + part
 		case displaywidth.String(line)+3+displaywidth.String(part) > p.width:
-			p.line(line)
+			put()
 			line = lead + "  " + part
 		default:
 			line += "   " + part
 		}
 	}
 	if line != "" {
-		p.line(line)
+		put()
 	}
 }
 
@@ -152,6 +154,14 @@ func (p *page) steps(label string, steps []string, most int) {
 // isCommand finds steps that end with a command, which a period would spoil for copying.
 var isCommand = regexp.MustCompile(`\s-[A-Za-z]+\b[^.;]*$|\b[A-Z][a-z]+-[A-Z][A-Za-z]+[^;]*$|\b(netsh|ipconfig|netstat|route|appcmd) [^;]*$`)
 
+// instruction ends one thing to do as a sentence, unless it ends with a command.
+func instruction(s string) string {
+	if isCommand.MatchString(s) {
+		return s
+	}
+	return sentence(s)
+}
+
 // indented adds a paragraph that belongs to what stands above it.
 func (p *page) indented(s string) { p.text("  "+s, 4) }
 
@@ -197,7 +207,18 @@ func (p *page) headline(s string, bad bool) {
 	}
 }
 
-// writeTo writes the page, of not more than limit lines if limit is not 0.
+// least returns the number of lines that stay in any case.
+func (p *page) least() (n int) {
+	for _, b := range p.blocks {
+		if b.weight == needed {
+			n += len(b.lines)
+		}
+	}
+	return n
+}
+
+// writeTo writes the page, of not more than limit lines if limit is not 0. No empty line is first,
+// last, or behind another one.
 func (p *page) writeTo(w io.Writer, limit int) error {
 	total := 0
 	for _, b := range p.blocks {
@@ -212,8 +233,17 @@ func (p *page) writeTo(w io.Writer, limit int) error {
 		}
 	}
 	var buf bytes.Buffer
+	gap := false
 	for _, b := range p.blocks {
 		for _, l := range b.lines {
+			if l == "" {
+				gap = buf.Len() > 0
+				continue
+			}
+			if gap {
+				buf.WriteByte('\n')
+				gap = false
+			}
 			buf.WriteString(l)
 			buf.WriteByte('\n')
 		}
@@ -351,10 +381,12 @@ func units(words []string) []string {
 func belong(a, b string) bool {
 	a, b = strings.TrimLeft(a, "("), strings.TrimRight(b, ".,;:)")
 	switch {
+	case a != "" && strings.IndexByte(".,;:)", a[len(a)-1]) >= 0:
+		return false // something else begins
 	case isNumber(a):
 		return slices.Contains([]string{"s", "ms", "min", "h", "%", "x", "MB", "bytes", "UTC"}, b) || isSymbol(b)
 	case isNumber(b): // WebIO 202, PID 1432
-		return a != "" && a[0] >= 'A' && a[0] <= 'Z' && strings.IndexByte(".,;:)", a[len(a)-1]) < 0
+		return a != "" && a[0] >= 'A' && a[0] <= 'Z'
 	}
 	return a == "phase" && b != ""
 }

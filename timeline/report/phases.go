@@ -20,7 +20,7 @@ import (
 func timelineScreen(w io.Writer, a *Analysis, opt Options) error {
 	out := bufio.NewWriterSize(w, 1<<16)
 	if len(a.Requests) == 0 {
-		s := &screen{a, newPage(opt)}
+		s := newScreen(a, opt)
 		s.nothing()
 		return s.writeTo(w, 0)
 	}
@@ -75,11 +75,14 @@ func requestLine(r *timeline.Request) string {
 }
 
 func phaseLine(r *timeline.Request, p *timeline.Phase) string {
-	length := ""
-	if !p.End.IsZero() {
-		length = took(p.Duration())
+	start, length := "", ""
+	if !p.Start.IsZero() {
+		start = clockMS(p.Start)
+		if !p.End.IsZero() {
+			length = took(p.Duration())
+		}
 	}
-	t := fmt.Sprintf("       %-12s %12s  %-8s", clockMS(p.Start), length, p.Name)
+	t := fmt.Sprintf("       %-12s %12s  %-8s", start, length, p.Name)
 	if p.Detail != "" {
 		t += " " + p.Detail
 	}

@@ -64,6 +64,10 @@ func (a *Analysis) redact(mode Redaction) {
 			r.request(req)
 		}
 	}
+	rest := newRedactor(mode) // of these, no format counts anything
+	for _, req := range a.Everything {
+		rest.request(req)
+	}
 }
 
 func (r *redactor) request(q *timeline.Request) {

@@ -133,3 +133,18 @@ func FuzzMask(f *testing.F) {
 		}
 	})
 }
+
+// Requests that the filter left out are looked at for the table of servers: they are masked, not counted.
+func TestRedactEverything(t *testing.T) {
+	a := models["secrets"]()
+	b := models["secrets"]()
+	b.Everything = append(b.Everything, b.Requests[0], models["secrets"]().Requests[0])
+	a.redact(RedactDefault)
+	b.redact(RedactDefault)
+	if got := b.Everything[1].URL; strings.Contains(got, "hunter2") {
+		t.Errorf("not masked: %s", got)
+	}
+	if diff := cmp.Diff(a.redaction.Counts, b.redaction.Counts); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}

@@ -19,7 +19,7 @@ type requestRow struct {
 var analyzeColumns = []column[requestRow]{
 	{"id", func(r requestRow) cell { return text(r.ID) }},
 	{"start", func(r requestRow) cell { return moment(r.Start) }},
-	{"duration_ms", func(r requestRow) cell { return span(r.Start, r.End) }},
+	{"duration_ms", func(r requestRow) cell { return span(begin(r.Request), r.End) }},
 	{"outcome", func(r requestRow) cell { return text(r.Outcome.String()) }},
 	{"phase", func(r requestRow) cell { return text(string(r.Phase)) }},
 	{"method", func(r requestRow) cell { return text(r.Method) }},
@@ -45,6 +45,14 @@ var analyzeColumns = []column[requestRow]{
 	{"process", func(r requestRow) cell { return text(r.Process) }},
 	{"app_pool", func(r requestRow) cell { return text(r.AppPool) }},
 	{"input", func(r requestRow) cell { return text(r.path) }},
+}
+
+// begin returns when a request began; zero where the trace has only what came later of it.
+func begin(r *timeline.Request) etl.Time {
+	if r.Partial == timeline.PartialStart {
+		return 0
+	}
+	return r.Start
 }
 
 // span is the time between two moments in milliseconds, unknown if one of them is.
@@ -123,6 +131,9 @@ func (a *Analysis) phaseRows() iter.Seq[phaseRow] {
 			}
 			if len(r.Phases) == 0 {
 				whole := timeline.Phase{Name: r.Phase, Start: r.Start, End: r.End, Outcome: r.Outcome, Error: r.Error}
+				if begin(r.Request).IsZero() {
+					whole.End = 0 // how long it took is not known
+				}
 				if !yield(phaseRow{r, whole, true}) {
 					return
 				}
@@ -204,8 +215,8 @@ var infoColumns = []column[*Input]{
 		}
 		return number(*in.Log.Undecoded)
 	})},
-	{"events_lost", ofLog(func(in *Input) cell { return number(in.Log.Loss.EventsLost) })},
-	{"buffers_lost", ofLog(func(in *Input) cell { return number(in.Log.Loss.BuffersLost) })},
+	{"events_lost", ofLog(func(in *Input) cell { return counted(in.Log.eventsLost()) })},
+	{"buffers_lost", ofLog(func(in *Input) cell { return counted(in.Log.buffersLost()) })},
 	{"sequence_gaps", ofLog(func(in *Input) cell { return number(in.Log.Loss.SequenceGaps) })},
 	{"open", ofLog(func(in *Input) cell { return truth(in.Log.Header.Open()) })},
 	{"anomalies", ofLog(func(in *Input) cell { return number(len(in.Log.Anomalies)) })},
@@ -222,6 +233,14 @@ func ofLog(value func(*Input) cell) func(*Input) cell {
 		}
 		return value(in)
 	}
+}
+
+// counted is a number that may be unknown.
+func counted(n uint32, ok bool) cell {
+	if !ok {
+		return cell{}
+	}
+	return number(n)
 }
 
 // counted is a number of records: of a log, or else of lines.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/etwhy/etwhy/etl"
@@ -17,25 +18,57 @@ const screenLines = 40
 
 // analysisScreen answers: what failed, where, why, how sure, what next.
 func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
-	s := &screen{a, newPage(opt)}
-	switch failed := groups(a.Requests, timeline.Failed); {
+	failed := groups(a.Requests, timeline.Failed)
+	tell := func(s *screen) { s.failures(failed) }
+	switch {
 	case len(failed) > 0:
-		s.failures(failed)
 	case len(a.Requests) > 0:
-		s.healthy()
+		failed = slices.Concat(groups(a.Requests, timeline.Unfinished), groups(a.Requests, timeline.Cancelled))
+		tell = func(s *screen) { s.healthy(failed) }
 	default:
-		s.nothing()
+		tell = (*screen).nothing
 	}
-	return s.writeTo(w, screenLines)
+	// What there is no room for is counted: a group that is told of is told of in full.
+	all := newScreen(a, opt)
+	for shown := shownGroups; ; shown-- {
+		s := *all
+		s.page, s.shown = newPage(opt), shown
+		tell(&s)
+		if shown == 1 || s.least() <= screenLines {
+			return s.writeTo(w, screenLines)
+		}
+	}
 }
 
 // A screen is the page of an analysis in the making.
 type screen struct {
 	*Analysis
 	*page
+	shown int // groups of requests that are told of one by one
+
+	// What all requests have to be looked at for, once.
+	told, aside map[int]bool                          // inputs of the requests, and of those set aside
+	selected    func() []timeline.ServerStats         // how the servers of the selected requests fared with these
+	surround    func() ([]timeline.ServerStats, bool) // see surroundings
 }
 
-// shownGroups is how many groups of failures are told of one by one.
+func newScreen(a *Analysis, opt Options) *screen {
+	s := &screen{Analysis: a, page: newPage(opt), told: inputsOf(a.Requests), aside: inputsOf(a.Aside)}
+	s.selected = sync.OnceValue(func() []timeline.ServerStats { return timeline.Servers(slices.Values(a.Requests)) })
+	s.surround = sync.OnceValues(s.surroundings)
+	return s
+}
+
+// inputsOf returns the inputs that requests are from.
+func inputsOf(requests []*timeline.Request) map[int]bool {
+	m := map[int]bool{}
+	for _, r := range requests {
+		m[r.Input] = true
+	}
+	return m
+}
+
+// shownGroups is how many groups of requests are told of one by one at most.
 const shownGroups = 4
 
 // failures tells of the requests that failed.
@@ -58,7 +91,7 @@ func (s *screen) failures(failed []*group) {
 	}
 	s.warnings()
 	s.blank()
-	for i, g := range failed[:min(len(failed), shownGroups)] {
+	for i, g := range failed[:min(len(failed), s.shown)] {
 		if len(failed) > 1 {
 			s.groupTitle(g, i > 0)
 		}
@@ -75,15 +108,20 @@ func (s *screen) failures(failed []*group) {
 			s.blank()
 		}
 	}
+	s.others(failed[min(len(failed), s.shown):])
 	if len(failed) > 1 || total > shownIDs {
-		s.others(failed[min(len(failed), shownGroups):])
+		if len(failed) <= s.shown {
+			s.block(extra)
+		}
+		s.text("Every one of them: etwhy --failed -f csv PATH; phase by phase: etwhy timeline --failed -f csv PATH", 2)
+		s.block(needed)
 	}
 	s.unhappy()
 	s.footer()
 }
 
-// healthy tells of requests none of which failed.
-func (s *screen) healthy() {
+// healthy tells of requests none of which failed, and of those that did not go well either.
+func (s *screen) healthy(unhappy []*group) {
 	n := s.count()
 	head := "No failed requests: " + thousands(len(s.Requests))
 	served := !slices.ContainsFunc(s.Requests, func(r *timeline.Request) bool { return r.Side != timeline.Server })
@@ -103,7 +141,7 @@ func (s *screen) healthy() {
 	}
 	var slowest *timeline.Request
 	for _, r := range s.Requests {
-		if r.Outcome == timeline.OK && (slowest == nil || r.Duration() > slowest.Duration()) {
+		if r.Outcome == timeline.OK && !begin(r).IsZero() && (slowest == nil || r.Duration() > slowest.Duration()) {
 			slowest = r
 		}
 	}
@@ -114,10 +152,7 @@ func (s *screen) healthy() {
 	s.warnings()
 	s.extent()
 	s.blank()
-	for i, g := range slices.Concat(groups(s.Requests, timeline.Unfinished), groups(s.Requests, timeline.Cancelled)) {
-		if i == shownGroups {
-			break
-		}
+	for i, g := range unhappy[:min(len(unhappy), s.shown)] {
 		s.groupTitle(g, i > 0)
 		if i == 0 {
 			s.story(g)
@@ -127,12 +162,14 @@ func (s *screen) healthy() {
 		}
 		s.blank()
 	}
+	s.others(unhappy[min(len(unhappy), s.shown):])
+	s.blank()
 	s.servers(nil)
 	if t := answers(s.Requests); t != "" {
 		s.labelled("Answers:", sentence(t))
 	}
 	s.repeated()
-	s.aside()
+	s.setAside()
 	s.selection()
 	s.notes()
 	if n[timeline.OK] == len(s.Requests) {
@@ -177,6 +214,7 @@ func (s *screen) elsewhere(served bool) {
 func (s *screen) repeated() {
 	var again, onward, longest = 0, 0, time.Duration(0)
 	var broken, refused timeline.Code
+	var vain []string // addresses
 	for _, r := range s.Requests {
 		if r.Outcome != timeline.OK {
 			continue
@@ -188,9 +226,12 @@ func (s *screen) repeated() {
 		}
 		lost := time.Duration(0)
 		for i := range r.Phases {
-			if p := &r.Phases[i]; p.Name == timeline.PhaseConnect && p.Outcome == timeline.Failed {
+			if p := &r.Phases[i]; p.Name == timeline.PhaseConnect && p.Outcome == timeline.Failed && !p.Start.IsZero() {
 				lost += p.Duration()
 				refused = cmp.Or(refused, p.Error)
+				if !slices.Contains(vain, p.Detail) {
+					vain = append(vain, p.Detail)
+				}
 			}
 		}
 		if lost > 0 {
@@ -203,7 +244,10 @@ func (s *screen) repeated() {
 			either(again, "1 request was", thousands(again)+" requests were"), code(broken), either(again, "its user", "their users")))
 	}
 	if onward > 0 {
-		t := "an address"
+		t := thousands(len(vain)) + " addresses"
+		if len(vain) == 1 && vain[0] != "" {
+			t = vain[0]
+		}
 		if refused != 0 {
 			t += " (" + code(refused) + ")"
 		}
@@ -220,9 +264,18 @@ func (s *screen) nothing() {
 		s.headline(fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"),
 			either(s.FilteredOut, "the only one there is does not", "none of the "+thousands(s.FilteredOut)+" that there are does")), false)
 		s.speakers()
+		if len(blind) > 0 { // that may be why
+			s.labelled("Careful:", sentence(blind[0].Title))
+			for _, t := range blind[0].Text {
+				s.indented(sentence(t))
+			}
+		}
+	case len(s.Aside) > 0 && len(blind) > 0:
+		s.finding(blind[0])
+		s.blank()
+		fallthrough
 	case len(s.Aside) > 0:
 		s.headline("No request of an application: all are probes or background traffic.", false)
-		s.line("With them: --all-traffic.")
 	case len(blind) > 0:
 		s.finding(blind[0])
 	case len(s.Traces) == 0:
@@ -234,7 +287,7 @@ func (s *screen) nothing() {
 	if len(blind) == 0 || s.FilteredOut > 0 || len(s.Aside) > 0 {
 		s.extent()
 	}
-	s.aside()
+	s.setAside()
 	s.notes()
 }
 
@@ -258,17 +311,26 @@ func (s *screen) speakers() {
 	}
 }
 
-// findings returns what the traces' health has of a severity, each title once. What a trace without
-// requests cannot tell matters only if no trace has any.
+// findings returns what the traces' health has of a severity, each title once. What a trace cannot tell
+// at all is among the doubts where requests of it are told of, and of no matter where others have requests;
+// that some process has none is a note then.
 func (s *screen) findings(severity timeline.Severity) []timeline.Finding {
 	var out []timeline.Finding
-	for _, t := range s.Traces {
-		if t.Health.Events == 0 && severity == timeline.Blind {
-			continue // not that it says nothing: there is nothing
-		}
+	for i, t := range s.Traces {
 		for _, f := range t.Health.Findings {
+			as := f.Severity
+			switch {
+			case as == timeline.Blind && s.told[i] && f.ID == timeline.FindSilent:
+				as = timeline.Note
+			case as == timeline.Blind && s.told[i]:
+				as = timeline.Doubt
+			case as == timeline.Blind && len(s.aside) > 0 && !s.aside[i]:
+				continue
+			case as == timeline.Blind && t.Health.Events == 0:
+				continue // not that it says nothing: there is nothing
+			}
 			same := func(g timeline.Finding) bool { return g.ID == f.ID && g.Title == f.Title }
-			if f.Severity == severity && !slices.ContainsFunc(out, same) {
+			if as == severity && !slices.ContainsFunc(out, same) {
 				out = append(out, f)
 			}
 		}
@@ -358,7 +420,7 @@ func (s *screen) footer() {
 	s.block(needed)
 	s.extent()
 	s.block(useful)
-	s.aside()
+	s.setAside()
 	s.selection()
 	s.notes()
 	for _, f := range s.findings(timeline.Doubt) {
@@ -376,12 +438,13 @@ func (s *screen) extent() {
 	if start.IsZero() {
 		return
 	}
-	logs, lost, gaps := 0, etl.Loss{}, false
+	logs, lost, gaps, open := 0, etl.Loss{}, false, false
 	for i := range s.Inputs {
 		if l := s.Inputs[i].Log; l != nil && s.Inputs[i].DuplicateOf == "" {
 			logs++
 			lost.EventsLost += l.Loss.EventsLost
 			lost.BuffersLost += l.Loss.BuffersLost
+			open = open || l.Header.Open()
 			gaps = gaps || l.Loss.SequenceGaps > 0 || l.Loss.FlagBuffers > 0 || l.Loss.FlagEvents > 0
 		}
 	}
@@ -395,8 +458,12 @@ func (s *screen) extent() {
 	}
 	switch {
 	case logs == 0:
+	case open && lost.EventsLost == 0 && lost.BuffersLost == 0 && !gaps:
+		t += " How many events were lost is not recorded."
 	case lost.EventsLost == 0 && lost.BuffersLost == 0 && !gaps:
 		t += " No events lost, no gaps."
+	case lost.EventsLost == 0 && lost.BuffersLost == 0:
+		t += " No loss was counted, but numbers of buffers are missing."
 	default:
 		t += fmt.Sprintf(" Lost: %s, %s.", plural(int(lost.EventsLost), "event"), plural(int(lost.BuffersLost), "buffer"))
 	}
@@ -426,8 +493,8 @@ func utcOffset(minutes int) string {
 	return fmt.Sprintf("UTC%s%d:%02d", sign, minutes/60, minutes%60)
 }
 
-// aside counts what was set aside: probes and background traffic.
-func (s *screen) aside() {
+// setAside counts what was set aside: probes and background traffic.
+func (s *screen) setAside() {
 	if len(s.Aside) == 0 {
 		return
 	}
@@ -490,18 +557,58 @@ func (s *screen) selection() {
 func (s *screen) notes() {
 	s.block(extra)
 	const most = 3
-	for i, f := range s.findings(timeline.Note) {
-		if i == most {
-			break
+	notes := s.findings(timeline.Note)
+	for _, f := range notes[:min(len(notes), most)] {
+		t := sentence(f.Title)
+		const short = 200
+		if more := strings.Join(sentences(f.Text), " "); len(more) <= short {
+			t += " " + more
 		}
-		s.labelled("Note:", sentence(f.Title))
+		s.labelled("Note:", t)
 	}
 }
 
-// servers adds the table of servers, if it says more than the story does: r is the request that the
-// story is about, nil if there is none.
+// surroundings returns how the servers of the selected requests, and of others that the same programs
+// sent, fared with all requests of the inputs, whoever sent them: what a verdict says of other requests is
+// about all as well. wider says that these are more than the selected ones.
+func (s *screen) surroundings() (stats []timeline.ServerStats, wider bool) {
+	selected := s.selected()
+	if s.Everything == nil {
+		return selected, false
+	}
+	known, programs := map[string]bool{}, map[string]bool{}
+	for _, t := range selected {
+		known[t.Server] = true
+	}
+	for _, r := range s.Requests {
+		programs[r.Process] = true
+	}
+	for _, r := range s.Everything {
+		if programs[r.Process] && r.Traffic != timeline.Probe {
+			known[r.Server] = true
+		}
+	}
+	stats = timeline.Servers(slices.Values(s.Everything))
+	stats = slices.DeleteFunc(stats, func(t timeline.ServerStats) bool { return !known[t.Server] })
+	return stats, tried(stats) > tried(selected)
+}
+
+func tried(stats []timeline.ServerStats) (n int) {
+	for _, t := range stats {
+		n += t.Tried
+	}
+	return n
+}
+
+// servers adds the table of servers, if it says more than the story does: r is the failed request that
+// the story is about, nil if there is none. Then the table is of the selected requests, of which the answer
+// speaks alone.
 func (s *screen) servers(r *timeline.Request) {
-	stats := timeline.Servers(slices.Values(s.Requests))
+	stats, wider := s.selected(), false
+	if r != nil {
+		stats, wider = s.surround()
+	}
+	stats = slices.Clone(stats)
 	switch len(stats) {
 	case 0:
 		return
@@ -529,21 +636,32 @@ func (s *screen) servers(r *timeline.Request) {
 			rows = append(rows, []string{t.Server, thousands(t.Tried), thousands(t.Connected), thousands(t.Tried - t.Connected), last})
 		}
 		s.table([]tableColumn{{title: "Server"}, {title: "tried", right: true}, {title: "connected", right: true},
-			{title: "failed", right: true}, {title: "last success"}}, rows)
+			{title: "not connected", right: true}, {title: "last success"}}, rows)
 	} else {
 		for _, t := range stats {
-			row := []string{t.Server, thousands(t.Tried), thousands(t.Failed), thousands(t.Retried), "", "", "", ""}
+			row := []string{t.Server, thousands(t.Tried), thousands(t.Failed), thousands(t.Retried), thousands(t.Tried - t.Connected), "", "", "", ""}
 			if f := t.FirstByte; f.URL != "" || f.Slowest > 0 {
-				copy(row[4:], []string{took(f.Median), took(f.P95), took(f.Slowest),
+				copy(row[5:], []string{took(f.Median), took(f.P95), took(f.Slowest),
 					shorten(strings.TrimSpace(f.Method+" "+shortURL(f.URL)), 40)})
 			}
 			rows = append(rows, row)
 		}
-		s.table([]tableColumn{{title: "Server"}, {title: "requests", right: true}, {title: "failed", right: true},
-			{title: "retried", right: true, spare: true}, {title: "first byte: median", right: true},
-			{title: "95 %", right: true, spare: true}, {title: "slowest", right: true}, {spare: true}}, rows)
+		columns := []tableColumn{{title: "Server"}, {title: "requests", right: true}, {title: "failed", right: true},
+			{title: "retried", right: true, spare: true}, {title: "not connected", right: true}, {title: "first byte: median", right: true},
+			{title: "95 %", right: true, spare: true}, {title: "slowest", right: true}, {spare: true}}
+		if !slices.ContainsFunc(stats, func(t timeline.ServerStats) bool { return t.Tried > t.Connected }) {
+			const connected = 4 // all were: nothing to say
+			columns = slices.Delete(columns, connected, connected+1)
+			for i, row := range rows {
+				rows[i] = slices.Delete(row, connected, connected+1)
+			}
+		}
+		s.table(columns, rows)
 	}
 	if more > 0 {
 		s.line(fmt.Sprintf("and %s more servers", thousands(more)))
+	}
+	if wider {
+		s.text("(In this table: every request of these files, also those that are not counted above.)", 2)
 	}
 }

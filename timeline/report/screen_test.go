@@ -17,6 +17,7 @@ import (
 
 	"github.com/etwhy/etwhy/decode/winerr"
 	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -67,6 +68,9 @@ func checkScreen(t *testing.T, name, text string, width, most int) {
 		t.Errorf("%s at %d: %d lines, want %d at most", name, width, len(lines), most)
 	}
 	for i, l := range lines {
+		if l == "" && (i == 0 || i == len(lines)-1 || lines[i-1] == "") {
+			t.Errorf("%s at %d: line %d is empty for nothing", name, width, i+1)
+		}
 		if w := displaywidth.String(l); w > width && strings.Contains(strings.TrimSpace(l), " ") {
 			t.Errorf("%s at %d: line %d is %d wide: %s", name, width, i+1, w, l)
 		}
@@ -112,6 +116,7 @@ func TestInfoScreen(t *testing.T) {
 	a.Inputs = append(a.Inputs,
 		Input{Path: "net.cab", Kind: "cab", Size: 2_300_000_000},
 		Input{Path: "net.cab/report.etl", Container: "net.cab", Kind: "etl", Size: 43_210_987, DuplicateOf: "case/net.etl", Log: a.Inputs[0].Log},
+		Input{Path: "net.cab/processes.txt", Container: "net.cab", Kind: "netsh-text", Size: 310},
 		Input{Path: "net.cab/osinfo.txt", Container: "net.cab", Kind: "other", Size: 812},
 		Input{Path: "paste.txt", Kind: "text", Size: 1410, Entries: 14},
 	)
@@ -164,5 +169,153 @@ func TestWidths(t *testing.T) {
 			}
 			checkScreen(t, name, out.String(), width, screenLines)
 		}
+	}
+}
+
+// told renders the answer about a model.
+func told(t *testing.T, name string, width int) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := WriteAnalysis(&out, "table", models[name](), Options{Width: width}); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// A group that is told of is told of in full; the others are counted.
+func TestGroupsWhole(t *testing.T) {
+	for _, name := range []string{"three-ways", "ten-ways", "ten-ways-of-leaving", "many-ways", "unknown-servers"} {
+		for width := 70; width <= 120; width += 10 {
+			text := told(t, name, width)
+			groups := strings.Count(text, " x ") - strings.Count(text, "Answers:")
+			if name == "many-ways" {
+				groups = 1
+			}
+			if n := strings.Count(text, "How sure:"); n != groups || n == 0 {
+				t.Errorf("%s at %d: %d groups, %d times how sure:\n%s", name, width, groups, n, text)
+			}
+			if n := strings.Count(text, "Cannot be told"); n != groups {
+				t.Errorf("%s at %d: %d groups, %d times what cannot be told", name, width, groups, n)
+			}
+			if strings.HasPrefix(name, "ten-ways") && !strings.Contains(text, fmt.Sprintf("%d other ways", 10-groups)) {
+				t.Errorf("%s at %d: %d groups, the others not counted:\n%s", name, width, groups, text)
+			}
+		}
+	}
+}
+
+// No group is named after one host that stands for others, and every host is named.
+func TestHostsApart(t *testing.T) {
+	text := told(t, "unknown-servers", 100)
+	for _, title := range []string{"2 x beta refused", "1 x alpha refused", "1 x the name gamma"} {
+		if !strings.Contains(text, title) {
+			t.Errorf("no %q in\n%s", title, text)
+		}
+	}
+	all := groupBy(models["unknown-servers"]().Requests, timeline.Failed, false)
+	if got := all[0].title(); got != "alpha refused the connection; the same for 1 other server" {
+		t.Errorf("title of two hosts: %s", got)
+	}
+}
+
+// What the verdict rests on is quoted at every width, in order, and nothing else.
+func TestSeen(t *testing.T) {
+	const want = "Seen (WebIO): connected; sent 412 bytes, the whole request; no byte came back; WebIO gave up on the request: " +
+		"1460 ERROR_TIMEOUT, which WinHTTP reports as 12002 ERROR_WINHTTP_TIMEOUT"
+	for width := 60; width <= 120; width += 20 {
+		text := strings.Join(strings.Fields(told(t, "receive-timeout-alone", width)), " ")
+		if !strings.Contains(text, want) {
+			t.Errorf("at %d: no %q in\n%s", width, want, text)
+		}
+	}
+	first, last := strings.Repeat("a", 100), strings.Repeat("z", 100)
+	for _, c := range []struct {
+		list      []string
+		allMatter bool
+		want      []string
+	}{
+		{[]string{first, "b", last}, true, []string{first, "b", last}},
+		{[]string{first, strings.Repeat("b", 50), "c", last}, true, []string{first, "c", last}},
+		{[]string{first, strings.Repeat("b", 50), last}, false, []string{strings.Repeat("b", 50), last}},
+		{[]string{strings.Repeat("a", 400)}, true, []string{strings.Repeat("a", 400)}},
+		{nil, false, nil},
+	} {
+		if diff := cmp.Diff(c.want, abridge(slices.Clone(c.list), 240, c.allMatter)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// The table does not contradict the sentences, which are about all requests of the files.
+func TestServersUnfiltered(t *testing.T) {
+	text := told(t, "filtered-table", 100)
+	for _, row := range [][]string{
+		{"192.168.0.216:80", "11", "10", "1", "12:26:16"}, // 10 were answered
+		{"192.168.0.217:80", "17", "17", "0", "12:31:00"},
+	} {
+		if !slices.ContainsFunc(strings.Split(text, "\n"), func(l string) bool { return slices.Equal(strings.Fields(l), row) }) {
+			t.Errorf("no row %q in\n%s", row, text)
+		}
+	}
+	if strings.Contains(text, "93.184.216.34") {
+		t.Errorf("a server of other programs is in the table:\n%s", text)
+	}
+	if !strings.Contains(text, "also those that are not counted above") {
+		t.Errorf("the table is not said to be of all:\n%s", text)
+	}
+}
+
+func TestSaid(t *testing.T) {
+	for _, c := range []struct{ model, want, not string }{
+		{"redirect", "redirected to http://10.0.0.6:8080/new/", ""},
+		{"cut-start", "start not in the trace, failed 12:26:29.002 UTC", "started"},
+		{"cut-start", "", "=="},
+		{"text-form", "No process is named in these lines.", "=="},
+		{"open-log", "How many events were lost is not recorded.", "No events lost"},
+		{"connect-timeout", "Also seen: The error shows up at WinHttpReceiveResponse", "silent. The error"},
+		{"unfinished", "Answers: 12 x 200.", ""},
+		{"silent-worker", "HttpClient", "Note:"},
+		{"silent-filtered", "Careful: w3wp.exe (PID 4120, pool Shop) sent nothing through WinHTTP while the trace ran; other processes did. Either", ""},
+		{"several-files", "net.etl 12:31:52.902 WebIO 214 sent 412 bytes", "Seen (WebIO)"},
+		{"several-files", "server.etl 12:32:22.902 WebIO 134", "Seen (WebIO)"},
+	} {
+		text := strings.Join(strings.Fields(told(t, c.model, 100)), " ")
+		if !strings.Contains(text, c.want) {
+			t.Errorf("%s: no %q in %s", c.model, c.want, text)
+		}
+		if c.not != "" && strings.Contains(text, c.not) {
+			t.Errorf("%s: %q in %s", c.model, c.not, text)
+		}
+	}
+	// What makes an answer less sure stands above the story.
+	text := told(t, "open-log", 100)
+	if careful, story := strings.Index(text, "Careful: The log was never closed"), strings.Index(text, "GET "); careful < 0 || careful > story {
+		t.Errorf("not told first:\n%s", text)
+	}
+	if text := told(t, "silent-worker", 100); !strings.HasPrefix(text, "w3wp.exe (PID 4120, pool Shop) sent nothing") {
+		t.Errorf("the silent worker is not told first:\n%s", text)
+	}
+}
+
+// Only the answers to requests that went well are counted as answers.
+func TestAnswers(t *testing.T) {
+	list := many(3, "10.0.0.1:80")
+	list[2].Outcome = timeline.Cancelled
+	if got := answers(list); got != "2 x 200" {
+		t.Errorf("answers: %s", got)
+	}
+}
+
+// A phase whose end is not known has no bar, nor has one whose start is not.
+func TestNoBar(t *testing.T) {
+	a := analysis(served(at("12:26:00"), 0))
+	r := a.Requests[0]
+	r.Outcome, r.Phase, r.End, r.Phases = timeline.Unfinished, timeline.PhaseProcess, 0, r.Phases[:3]
+	r.Phases[2].Outcome, r.Phases[2].End = timeline.Unfinished, 0
+	a.Traces = nil // so that the end of the trace is not known
+	s := newScreen(a, Options{})
+	s.bar(r)
+	if diff := cmp.Diff([]string{"  receive 0.1 ms, queue 0.2 ms, process: the trace ends"}, s.blocks[0].lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -43,12 +44,9 @@ func (s *screen) story(g *group) {
 	}
 	s.labelled("How sure:", sure(r, s.seen(v)))
 	s.block(useful)
-	context := strings.Join(sentences(v.Context), " ")
-	if v.Open != "" {
-		s.labelled("Cannot be told from this side:", sentence(v.Open)+" "+context)
-	} else if context != "" {
-		s.text(context, 2)
-	}
+	s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
+	s.block(needed)
+	s.labelled("Cannot be told from this side:", sentence(v.Open))
 	s.block(useful)
 	var not []string
 	for _, x := range v.Rejected[:min(len(v.Rejected), 4)] {
@@ -94,21 +92,23 @@ func (s *screen) summary(g *group) {
 	s.parts("  ", append(parts, g.ids()))
 	s.block(useful)
 	s.bar(r)
+	s.block(needed)
 	v := r.Verdict
 	if v == nil {
-		s.block(needed)
 		return
 	}
-	s.block(useful)
-	s.indented("How sure: " + sure(r, ""))
+	s.indented("How sure: " + sure(r, quotes{}))
+	if v.Open != "" {
+		s.indented("Cannot be told: " + sentence(v.Open))
+	}
 	s.block(useful)
 	if len(v.DoNow) > 0 {
-		s.indented("Do now: " + sentence(v.DoNow[0]))
+		s.indented("Do now: " + instruction(v.DoNow[0]))
 	}
 	s.block(needed)
 }
 
-// others counts the groups that are not told of, and says how to see them.
+// others counts the groups that are not told of.
 func (s *screen) others(rest []*group) {
 	n := 0
 	for _, g := range rest {
@@ -117,7 +117,6 @@ func (s *screen) others(rest []*group) {
 	if n > 0 {
 		s.text(fmt.Sprintf("And %s more in %s other %s.", thousands(n), thousands(len(rest)), either(len(rest), "way", "ways")), 2)
 	}
-	s.text("Every one of them: etwhy --failed -f csv PATH; phase by phase: etwhy timeline --failed -f csv PATH", 2)
 }
 
 // facts adds the line that says which request it is.
@@ -131,6 +130,9 @@ func (s *screen) facts(g *group) {
 	}
 	if r.Side == timeline.Server && r.Client != "" {
 		parts = append(parts, "from "+r.Client)
+	}
+	if t := redirected(r); t != "" {
+		parts = append(parts, "redirected to "+shorten(t, s.width*2/3))
 	}
 	parts = append(parts, s.when(g))
 	if r.AppPool != "" {
@@ -151,6 +153,15 @@ func (s *screen) facts(g *group) {
 		}
 		s.text(alike+".", 2)
 	}
+}
+
+// redirected returns where a request was sent on to by the answer to its last but one attempt; "" if nowhere.
+func redirected(r *timeline.Request) string {
+	n := len(r.Attempts)
+	if n < 2 || r.Attempts[n-1].URL == r.Attempts[n-2].URL || r.Attempts[n-1].URL == r.URL {
+		return ""
+	}
+	return r.Attempts[n-1].URL
 }
 
 // shownIDs is how many requests of a group are named.
@@ -176,10 +187,16 @@ func (s *screen) when(g *group) string {
 		return ""
 	}
 	t, at := "started "+clockMS(r.Start), r.Start
+	if begin(r).IsZero() {
+		t = "start not in the trace"
+		if r.End.IsZero() {
+			t += ", first seen " + clockMS(r.Start)
+		}
+	}
 	if !r.End.IsZero() {
 		verb := map[timeline.Outcome]string{timeline.Failed: "failed", timeline.Cancelled: "given up"}[g.outcome]
 		end := cmp.Or(verb, "ended") + " " + clockMS(r.End)
-		if clockMS(r.End) != clockMS(r.Start) {
+		if clockMS(r.End) != clockMS(r.Start) || begin(r).IsZero() {
 			end = t + ", " + end
 		}
 		t, at = end, r.End
@@ -205,42 +222,95 @@ func status(r *timeline.Request) string {
 	return fmt.Sprint(r.Status)
 }
 
-// seen quotes the evidence of a verdict: the last observations, as many as two lines of the page
-// hold. Where they come from several files, it says which and when.
-func (s *screen) seen(v *timeline.Verdict) string {
-	var out []string
-	room := 2 * s.width
+// quotes are what the screen shows of the evidence of a verdict.
+type quotes struct {
+	from []string // the providers, if there is one input
+	text string
+}
+
+// source finds the provider, and the id of its event, in front of an observation: "WebIO 202 connect failed".
+var source = regexp.MustCompile(`^(WebIO|WinHttp|TCPIP|HttpService|Schannel|DNS-Client|Winsock-NameResolution) (?:\d+ )?`)
+
+// seen quotes what a verdict rests on, in the order in which it tells the story, or else the last
+// observations. Where they come from several files, it says which and when.
+func (s *screen) seen(v *timeline.Verdict) quotes {
+	rests := slices.ContainsFunc(v.Evidence, func(e timeline.Evidence) bool { return e.Key })
 	several := slices.ContainsFunc(v.Evidence, func(e timeline.Evidence) bool { return e.Input != v.Evidence[0].Input })
-	for _, e := range slices.Backward(v.Evidence) {
+	var list, from []string
+	for _, e := range v.Evidence {
+		if rests && !e.Key {
+			continue
+		}
 		t := clause(e.Text)
+		if m := source.FindStringSubmatch(t); m != nil && !several {
+			t = t[len(m[0]):]
+			if !slices.Contains(from, m[1]) {
+				from = append(from, m[1])
+			}
+		}
 		if several {
-			t = strings.TrimSpace(shortPath(s.source(e.Input)) + " " + clockMS(e.Time) + " " + t)
+			where := shortPath(s.source(e.Input))
+			if !e.Time.IsZero() {
+				where += " " + clockMS(e.Time)
+			}
+			t = where + " " + t
 		}
-		if room -= len(t) + len("; "); room < 0 && len(out) > 0 {
-			break
+		if !slices.Contains(list, t) {
+			list = append(list, t)
 		}
-		out = append(out, t)
 	}
-	slices.Reverse(out)
-	return strings.Join(out, "; ")
+	room := 240
+	if several {
+		room = 360 // with names and times
+	}
+	return quotes{from, strings.Join(abridge(list, room, rests), "; ")}
+}
+
+// abridge leaves observations out until the rest has so many characters at most, whatever the width of
+// the page: about three lines. The last one stays, and the first one where all of them matter.
+func abridge(list []string, room int, allMatter bool) []string {
+	total := 0
+	for _, t := range list {
+		total += len(t) + len("; ")
+	}
+	stay := 0
+	if allMatter {
+		stay = 1
+	}
+	for total > room && len(list) > stay+1 {
+		total -= len(list[stay]) + len("; ")
+		list = slices.Delete(list, stay, stay+1)
+	}
+	return list
 }
 
 // sure says how certain the verdict of a request is, on what evidence, and what the error was.
-func sure(r *timeline.Request, seen string) string {
+func sure(r *timeline.Request, q quotes) string {
 	t := r.Verdict.Confidence.String() + "."
-	raw, codes := code(r.Error), codeWords(r)
-	switch {
-	case r.Error != 0 && strings.HasSuffix(seen, raw): // with which codes begins
-		return t + " Seen: " + sentence(seen+strings.TrimPrefix(codes, raw))
-	case seen != "":
-		t += " Seen: " + sentence(seen)
+	raw, codes, w := code(r.Error), codeWords(r), r.WinHTTP.Code
+	if q.text != "" {
+		t += " Seen"
+		if len(q.from) > 0 {
+			t += " (" + strings.Join(q.from, ", ") + ")"
+		}
+		t += ": "
 	}
-	switch w := r.WinHTTP.Code; {
-	case codes == "":
-	case w != 0 && strings.HasSuffix(seen, code(w)):
-		t = clause(t) + " (" + hresult(w) + ")."
-	case w != 0 && strings.Contains(seen, raw) && strings.Contains(seen, code(w)):
+	says := func(c timeline.Code) bool { return c != 0 && strings.Contains(q.text, code(c)) }
+	switch {
+	case r.Error != 0 && strings.HasSuffix(q.text, raw): // with which codes begins
+		return t + sentence(q.text+strings.TrimPrefix(codes, raw))
+	case says(w) && strings.HasSuffix(q.text, code(w)):
+		return t + q.text + " (" + hresult(w) + ")."
+	}
+	if q.text != "" {
+		t += sentence(q.text)
+	}
+	switch {
+	case codes == "", w == 0 && says(r.Error):
+	case says(w) && (r.Error == 0 || says(r.Error)):
 		t += " As HRESULT: " + hresult(w) + "."
+	case w != 0 && says(r.Error):
+		t += " WinHTTP reports that as " + winHTTPWords(r) + "."
 	default:
 		t += " The error: " + sentence(codes)
 	}
@@ -256,11 +326,18 @@ func codeWords(r *timeline.Request) string {
 	case w == 0:
 		return code(r.Error)
 	case r.Error == 0 || r.Error == w:
-		return fmt.Sprintf("%s (%s)", code(w), hresult(w))
-	case r.WinHTTP.From == timeline.FromTable:
-		return fmt.Sprintf("%s, which WinHTTP reports as %s (%s; by its rules, not seen here)", code(r.Error), code(w), hresult(w))
+		return winHTTPWords(r)
 	}
-	return fmt.Sprintf("%s, which WinHTTP reports as %s (%s)", code(r.Error), code(w), hresult(w))
+	return code(r.Error) + ", which WinHTTP reports as " + winHTTPWords(r)
+}
+
+// winHTTPWords names the code that WinHTTP reports.
+func winHTTPWords(r *timeline.Request) string {
+	w := r.WinHTTP
+	if w.From == timeline.FromTable && r.Error != w.Code {
+		return fmt.Sprintf("%s (%s; by its rules, not seen here)", code(w.Code), hresult(w.Code))
+	}
+	return fmt.Sprintf("%s (%s)", code(w.Code), hresult(w.Code))
 }
 
 // sentences ends each text with a period.
