@@ -253,7 +253,7 @@ func newInput(in *Input) inputJSON {
 		out.Size = &in.Size
 	}
 	for _, d := range in.Damage {
-		out.Anomalies = append(out.Anomalies, anomalyJSON{d.Kind, d.Offset, d.Detail})
+		out.Anomalies = append(out.Anomalies, anomalyJSON(d))
 	}
 	if in.ClockOffsetFrom != "" {
 		d := durationJSON(in.ClockOffset.Sub(0))
