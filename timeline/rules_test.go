@@ -12,7 +12,7 @@ import (
 func stopped(phase PhaseName, detail string, code Code) *Request {
 	start := etl.FromTime(time.Date(2026, 3, 2, 12, 31, 52, 0, time.UTC))
 	r := &Request{
-		Outcome: Failed, Phase: phase, Error: code, URL: "http://farm/time/", Host: "farm", Server: "10.0.0.11:80",
+		Outcome: Failed, Phase: phase, Error: code, URL: "http://backend/time/", Host: "backend", Server: "10.0.0.11:80",
 		Start: start, End: start.Add(30 * time.Second),
 	}
 	if phase != "" {
