@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/etwhy/etwhy/cab/cabtest"
 	"github.com/etwhy/etwhy/etl"
@@ -294,5 +295,75 @@ func TestEventRequests(t *testing.T) {
 		if n < 20 {
 			t.Errorf("%d events of %s, a healthy request has more", n, id)
 		}
+	}
+}
+
+// analyze returns the requests of one log, and its input.
+func analyze(t *testing.T, log []byte) ([]*timeline.Request, *incident.Input) {
+	t.Helper()
+	inc := incident.New(incident.Options{Budget: 4 << 20})
+	defer inc.Close()
+	inc.AddFS(fstest.MapFS{"net.etl": {Data: log}}, "net.etl", "net.etl")
+	inc.Scan(true)
+	return inc.Analyze(timeline.Options{}).Requests, inc.Inputs[0]
+}
+
+// TestDamagedLog: of a log that is cut off or damaged, the requests before the damage appear.
+func TestDamagedLog(t *testing.T) {
+	trace := &etltest.Trace{Log: etltest.Log{BufferSize: 4096}}
+	const requests = 40
+	for i := range requests {
+		events, err := etltest.Healthy(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ev := range events {
+			ev.At += time.Duration(i) * 20 * time.Millisecond
+			trace.Events = append(trace.Events, ev)
+		}
+	}
+	log, err := trace.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	finished := func(rs []*timeline.Request) (n int) {
+		for _, r := range rs {
+			if r.Outcome == timeline.OK && r.Status == 200 {
+				n++
+			}
+		}
+		return n
+	}
+	last := 0
+	for n := len(log) / 8; n < len(log); n += 1001 {
+		rs, in := analyze(t, log[:n])
+		got := finished(rs)
+		if got < last {
+			t.Fatalf("%d requests in %d bytes, %d in fewer", got, n, last)
+		}
+		if last = got; len(in.Anomalies) == 0 && n%4096 != 0 {
+			t.Errorf("%d bytes: no anomaly", n)
+		}
+	}
+	if last < requests*3/4 {
+		t.Errorf("%d of %d requests before the last cut", last, requests)
+	}
+	spans := etltest.Buffers(log)
+	middle := spans[len(spans)/2]
+	rs, in := analyze(t, etltest.SetField(log, middle, etltest.BufferSize, 0))
+	if n := finished(rs); n < requests/2 || n == requests || len(in.Anomalies) == 0 {
+		t.Errorf("a buffer lost: %d requests, anomalies %v", n, in.Anomalies)
+	}
+}
+
+// TestHostileMetadata: descriptions of events that go too deep, or in circles, cost their events and nothing else.
+func TestHostileMetadata(t *testing.T) {
+	log, err := etltest.DeepStructs(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, in := analyze(t, log)
+	if in.Err != nil || len(in.Anomalies) > 0 || in.Undecoded == nil || *in.Undecoded == 0 {
+		t.Errorf("%v, %v, undecoded %v", in.Err, in.Anomalies, in.Undecoded)
 	}
 }
