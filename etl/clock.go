@@ -29,7 +29,9 @@ func (t ClockType) String() string {
 }
 
 // A clock turns raw timestamps into Time: start + (stamp-origin)*mul/div, or the stamp itself if div is 0.
+// It also holds what else the records of a session have from its header.
 type clock struct {
+	pointer  uint8 // size of the system's addresses
 	origin   int64 // timestamp of the record that carries the log header; BootTime is no usable base
 	start    Time
 	mul, div uint64
@@ -37,7 +39,10 @@ type clock struct {
 
 // newClock returns the clock of a log whose header record has the timestamp origin.
 func newClock(h *Header, origin int64) *clock {
-	c := &clock{origin: origin, start: h.Start}
+	c := &clock{pointer: 8, origin: origin, start: h.Start}
+	if h.PointerSize == 4 {
+		c.pointer = 4
+	}
 	switch {
 	case h.Clock == ClockSystem:
 	case h.Clock == ClockCycles:

@@ -114,8 +114,13 @@ func (r *Record) Type() HeaderType { return r.typ }
 func (r *Record) CPU() int { return int(r.cpu) }
 
 // PointerSize returns 4 or 8. It differs between the records of one log: a 64-bit system also
-// logs the events of its 32-bit processes.
-func (r *Record) PointerSize() int { return int(r.pointer) }
+// logs the events of its 32-bit processes. Of a record that does not tell it is that of the system.
+func (r *Record) PointerSize() int {
+	if r.pointer == 0 {
+		return int(r.clock.pointer)
+	}
+	return int(r.pointer)
+}
 
 // Time returns when the record was written, in UTC by the clock of the traced machine.
 func (r *Record) Time() Time { return r.clock.time(r.stamp) }
