@@ -489,6 +489,9 @@ func (d diagnosis) extent() string {
 	var b strings.Builder
 	if !d.s.first.IsZero() {
 		first, last := d.s.first.Time(), d.s.last.Time()
+		if start := d.s.in.Header.Start; start != 0 && start < d.s.first {
+			first = start.Time()
+		}
 		fmt.Fprintf(&b, "It runs %s to %s UTC (%s)", first.Format(time.TimeOnly), last.Format(time.TimeOnly), span(last.Sub(first)))
 	} else {
 		b.WriteString("It holds no events with a time")
@@ -712,7 +715,7 @@ func (d diagnosis) tooShort() []Finding {
 	}
 	return []Finding{{
 		ID: FindTooShort, Severity: Doubt,
-		Title: fmt.Sprintf("%s still waiting when the trace was stopped, after %s at most: too early for any timer to run out.", were(waiting, "request"), span(longest)),
+		Title: fmt.Sprintf("%s still waiting at the end of the trace, after %s at most: too early for any timer to run out.", were(waiting, "request"), span(longest)),
 		Text:  []string{d.extent(), "WinHTTP gives up after 30 s or more, unless it is told otherwise; a proxy farm after 30 s or 2 minutes."},
 		DoNow: []string{"Record again, and stop only 2 minutes after the failure was seen."},
 	}}

@@ -116,7 +116,7 @@ func TestFindings(t *testing.T) {
 			id: timeline.FindNoWinHTTP, trace: someProcess + tcpOnly, nearMiss: someProcess + tcpOnly + someRequest,
 			want: []string{
 				"it has no WinHTTP and no WebIO events",
-				"It runs 09:14:03 to 09:14:48 UTC (45 s), Windows build 20348, 9 events, none lost.",
+				"It runs 09:14:02 to 09:14:48 UTC (46 s), Windows build 20348, 9 events, none lost.",
 				"In it: TCPIP 8, DNS-Client 1. WebIO 0, WinHttp 0.",
 				"not switched on",
 				"w3wp.exe (PID 4120) tried 10.0.0.12:80 2 times from 09:14:03: without any reply (TCPIP 1045).",
@@ -164,7 +164,7 @@ func TestFindings(t *testing.T) {
 			id:       timeline.FindTooShort,
 			trace:    someProcess + strings.Join(strings.Split(someRequest, "\n")[:3], "\n") + "\n+13.5 TCPIP/1002 Tcb=1\n",
 			nearMiss: someProcess + strings.Join(strings.Split(someRequest, "\n")[:3], "\n") + "\n+45 TCPIP/1002 Tcb=1\n",
-			want:     []string{"1 request was still waiting when the trace was stopped, after 12 s at most"},
+			want:     []string{"1 request was still waiting at the end of the trace, after 12 s at most"},
 		},
 		{
 			id: timeline.FindOverwritten, trace: someProcess + someRequest, nearMiss: someProcess + someRequest,

@@ -804,6 +804,7 @@ func (h *httpSys) rejected(ev *decode.Event) {
 func (h *httpSys) refuse(x *inbound, ev *decode.Event, word, text string) {
 	if queue := h.text(ev, "RequestQueueName"); queue != "" {
 		x.r.Queue = queue
+		x.r.AppPool = cmp.Or(x.r.AppPool, queue) // as the verdict reads it: IIS names the queue after the pool
 		text += " (queue " + queue + ")"
 	}
 	h.step(x, ev, 0, text)
@@ -860,6 +861,7 @@ func (h *httpSys) errorSent(ev *decode.Event) {
 	if r.Queue == "" {
 		r.Queue = h.text(ev, "RequestQueue")
 	}
+	r.AppPool = cmp.Or(r.AppPool, r.Queue)
 	if n := ev.Get("Verb").Uint(); r.Method == "" && n < uint64(len(verbs)) {
 		r.Method = verbs[n]
 	}

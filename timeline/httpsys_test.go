@@ -177,6 +177,9 @@ func TestRefused(t *testing.T) {
 			if r.PID != c.pid || (r.Process == "") != (c.pid == 0) || r.Status != 503 || r.Verdict.ID != c.id {
 				t.Errorf("got %s", describe(r))
 			}
+			if r.AppPool != "Shop" {
+				t.Errorf("pool %q, so a filter for Shop would lose the request", r.AppPool)
+			}
 			if want := (timeline.MadeBy{Tier: "http.sys"}); r.MadeBy == nil || *r.MadeBy != want {
 				t.Errorf("made by %+v, want %+v", r.MadeBy, want)
 			}
