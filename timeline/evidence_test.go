@@ -41,20 +41,21 @@ func keyEvidence(v *timeline.Verdict) []string {
 // TestKeyEvidence has what verdicts rest on, in order: no more and no less.
 func TestKeyEvidence(t *testing.T) {
 	for name, want := range map[string][]string{
-		"receive-timeout":     {"WebIO 201 connected", "request sent in full", "no byte back", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
-		"reused-timeout":      {"an open connection was used", "request sent in full", "no byte back", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
-		"text-with-webio":     {"WebIO 201 connected", "request sent in full", "no byte back", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
-		"connect-timeout":     {"TCPIP 1045 TCP: no reply to the connection attempt: 0xC00000B5 STATUS_IO_TIMEOUT", "WebIO 202 connect failed at 192.168.0.216:80: 10060 WSAETIMEDOUT"},
-		"resolve-unknown":     {"WebIO 205 looking up nosuch.example", "DNS-Client 3008 DNS lookup failed: 9003 DNS_ERROR_RCODE_NAME_ERROR", "Winsock-NameResolution 1001 Winsock could not resolve the name: 11001 WSAHOST_NOT_FOUND", "WebIO 212 the resolver failed: 11001 WSAHOST_NOT_FOUND", "WebIO 207 name lookup failed: 11001 WSAHOST_NOT_FOUND"},
-		"tls-alert":           {"WebIO 201 connected", "WebIO 703 TLS handshake failed: 0x80090326 SEC_E_ILLEGAL_MESSAGE", "Schannel 36887 the server sent TLS alert 40"},
-		"tls-cert-name":       {"WebIO 201 connected", "WebIO 713 certificate refused, flags 0x10: 0x800B010F CERT_E_CN_NO_MATCH"},
-		"tls-credentials":     {"WebIO 201 connected", "WebIO 730 no TLS credentials could be had: 0x8009030D SEC_E_UNKNOWN_CREDENTIALS"},
-		"tls-never-began":     {"WebIO 201 connected", "WebIO 19 the request was closed"},
-		"cancel":              {"WebIO 201 connected", "request sent in full", "no byte back", "WebIO 136 the caller cancelled"},
-		"http2-stream-reset":  {"request sent in full", "no byte back", "WebIO 220 the stream was aborted with code 2 INTERNAL_ERROR: 12030 ERROR_WINHTTP_CONNECTION_ERROR"},
-		"http2-goaway":        {"WebIO 201 connected", "request sent in full", "WebIO 223 the server announced the end of the connection (GOAWAY) with code 2 INTERNAL_ERROR", "no byte back", "WebIO 224 the HTTP/2 connection was aborted: 12030 ERROR_WINHTTP_CONNECTION_ERROR"},
-		"receive-answer-lost": {"WebIO 201 connected", "request sent in full", "WebIO 216 received 300 bytes", "WebIO 216 receive failed: 10054 WSAECONNRESET", "WebIO 204 socket closed: 10054 WSAECONNRESET"},
-		"receive-malformed":   {"WebIO 201 connected", "request sent in full", "WebIO 216 received 300 bytes", "WebIO 124 the answer could not be parsed: 12152 ERROR_WINHTTP_INVALID_SERVER_RESPONSE"},
+		"receive-timeout":       {"WebIO 201 connected", "request sent in full", "no byte back", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
+		"reused-timeout":        {"an open connection was used", "request sent in full", "no byte back", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
+		"text-with-webio":       {"WebIO 201 connected", "request sent in full", "no byte back", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
+		"connect-timeout":       {"TCPIP 1045 TCP: no reply to the connection attempt: 0xC00000B5 STATUS_IO_TIMEOUT", "WebIO 202 connect failed at 192.168.0.216:80: 10060 WSAETIMEDOUT"},
+		"resolve-unknown":       {"WebIO 205 looking up nosuch.example", "DNS-Client 3008 DNS lookup failed: 9003 DNS_ERROR_RCODE_NAME_ERROR", "Winsock-NameResolution 1001 Winsock could not resolve the name: 11001 WSAHOST_NOT_FOUND", "WebIO 212 the resolver failed: 11001 WSAHOST_NOT_FOUND", "WebIO 207 name lookup failed: 11001 WSAHOST_NOT_FOUND"},
+		"tls-alert":             {"WebIO 201 connected", "WebIO 703 TLS handshake failed: 0x80090326 SEC_E_ILLEGAL_MESSAGE", "Schannel 36887 the server sent TLS alert 40"},
+		"tls-cert-name":         {"WebIO 201 connected", "WebIO 713 certificate refused, flags 0x10: 0x800B010F CERT_E_CN_NO_MATCH"},
+		"tls-credentials":       {"WebIO 201 connected", "WebIO 730 no TLS credentials could be had: 0x8009030D SEC_E_UNKNOWN_CREDENTIALS"},
+		"tls-never-began":       {"WebIO 201 connected", "WebIO 19 the request was closed"},
+		"cancel":                {"WebIO 201 connected", "request sent in full", "no byte back", "WebIO 136 the caller cancelled"},
+		"continue-then-nothing": {"WebIO 201 connected", "request sent in full", "WebIO 216 received 25 bytes", "WebIO 101 the server answered in the interim 100", "nothing after the interim answer 100", "WebIO 134 WebIO gave up on the request: 1460 ERROR_TIMEOUT"},
+		"http2-stream-reset":    {"request sent in full", "no byte back", "WebIO 220 the stream was aborted with code 2 INTERNAL_ERROR: 12030 ERROR_WINHTTP_CONNECTION_ERROR"},
+		"http2-goaway":          {"WebIO 201 connected", "request sent in full", "WebIO 223 the server announced the end of the connection (GOAWAY) with code 2 INTERNAL_ERROR", "no byte back", "WebIO 224 the HTTP/2 connection was aborted: 12030 ERROR_WINHTTP_CONNECTION_ERROR"},
+		"receive-answer-lost":   {"WebIO 201 connected", "request sent in full", "WebIO 216 received 300 bytes", "WebIO 216 receive failed: 10054 WSAECONNRESET", "WebIO 204 socket closed: 10054 WSAECONNRESET"},
+		"receive-malformed":     {"WebIO 201 connected", "request sent in full", "WebIO 216 received 300 bytes", "WebIO 124 the answer could not be parsed: 12152 ERROR_WINHTTP_INVALID_SERVER_RESPONSE"},
 		"fallback-failed": {
 			"TCPIP 1045 TCP: no reply to the connection attempt: 0xC00000B5 STATUS_IO_TIMEOUT", "WebIO 204 socket closed at 10.0.0.11:80: 10060 WSAETIMEDOUT",
 			"TCPIP 1045 TCP: no reply to the connection attempt: 0xC00000B5 STATUS_IO_TIMEOUT", "WebIO 204 socket closed at 10.0.0.12:80: 10060 WSAETIMEDOUT",
@@ -138,6 +139,9 @@ func TestServersOfRedirect(t *testing.T) {
 		"fallback-ok":      {"10.0.0.11:80 1 0 0 ", "10.0.0.12:80 1 0 0 ", "10.0.0.13:80 1 1 0 answered"},
 		"status-503":       {"192.168.0.216:80 2 2 1 answered"},
 		"tls-never-began":  {"10.0.0.21:443 1 1 0 "},
+		"retry-failed":     {"192.168.0.216:80 2 1 1 answered"}, // the repetition did not connect
+		"retry-ok":         {"192.168.0.216:80 2 2 0 answered"},
+		"cut-end":          {"192.168.0.217:80 3 3 0 answered"}, // it was still connecting to the other one
 	} {
 		res := analyzeTrace(t, readScenario(t, "../testdata/scenarios/"+name+".txt").parse(t))
 		var got []string
@@ -150,6 +154,39 @@ func TestServersOfRedirect(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestSlowestOfRedirect checks that the slowest wait for a first byte has the URL that was waited for.
+func TestSlowestOfRedirect(t *testing.T) {
+	res := analyzeTrace(t, readScenario(t, "../testdata/scenarios/redirect.txt").parse(t))
+	r := res.Requests[0]
+	want := r.Attempts[len(r.Attempts)-1].URL
+	if want == r.URL {
+		t.Fatal("not redirected")
+	}
+	stats := timeline.Servers(slices.Values(res.Requests[:1]))
+	if len(stats) != 1 || stats[0].FirstByte.URL != want {
+		t.Errorf("got %+v, want the URL %s", stats, want)
+	}
+}
+
+// TestUnsent checks what is said of a failed connect: an earlier attempt may have sent the request.
+func TestUnsent(t *testing.T) {
+	for name, sent := range map[string]bool{"connect-timeout": false, "connect-refused": false, "retry-failed": true, "redirect-refused": true} {
+		v := theTrouble(t, name).Verdict
+		var texts []string
+		for _, n := range v.Rejected {
+			texts = append(texts, n.Why)
+		}
+		text := strings.Join(append(texts, v.Context...), "\n")
+		never, again := "never sent", "not sent this time"
+		if sent {
+			never, again = again, never
+		}
+		if !strings.Contains(text, never) || strings.Contains(text, again) || sent && strings.Contains(text, "ever sent") {
+			t.Errorf("%s: sent before: %v, in\n%s", name, sent, text)
 		}
 	}
 }

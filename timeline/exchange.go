@@ -732,6 +732,7 @@ var (
 	openPhrase   = phrase{"", "an open connection was used"}
 	sentPhrase   = phrase{"", "request sent in full"}
 	silentPhrase = phrase{"", "no byte back"}
+	afterPhrase  = phrase{"", "nothing after the interim answer"}
 )
 
 // sums returns what no single event shows, as notes without provider and id. end is that of the last event.
@@ -754,7 +755,13 @@ func (x *exchange) sums(end etl.Time) []note {
 		if !l.received.IsZero() {
 			at = min(at, l.received)
 		}
-		sum(&silentPhrase, at)
+		silent := note{time: at, from: &silentPhrase}
+		for i := range x.notes {
+			if n := &x.notes[i]; n.from == &interimPhrase && n.time >= l.start {
+				silent.from, silent.n = &afterPhrase, n.n
+			}
+		}
+		list = append(list, silent)
 	}
 	return list
 }
@@ -783,7 +790,7 @@ func (n *note) text() string {
 	}
 	switch {
 	case n.n == 0:
-	case n.from == &webPhrases[101] || n.from == &interimPhrase || n.from.provider == "Schannel":
+	case n.from == &webPhrases[101] || n.from == &interimPhrase || n.from == &afterPhrase || n.from.provider == "Schannel":
 		t += " " + strconv.FormatUint(n.n, 10)
 	case n.from == &webPhrases[713]:
 		t += ", flags 0x" + strconv.FormatUint(n.n, 16)

@@ -345,6 +345,7 @@ func words(r *Request, f *facts) *strings.Replacer {
 		"{server}", server, "{address}", address, "{port}", port, "{host}", name, "{process}", process,
 		"{limit}", spell(limit), "{wait}", spell(wait), "{proxy}", spell(f.proxy), "{duration}", spell(r.Duration()), "{after}", after,
 		"{bytes}", strconv.FormatUint(f.bytes, 10)+" bytes", "{status}", strconv.Itoa(r.Status),
+		"{unsent}", either(max(len(r.Attempts), 1), "the request was never sent", "the request was not sent this time"),
 		"{doing}", r.doing(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
 		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
@@ -492,7 +493,7 @@ func newFared(requests []*Request) *fared {
 func (w *fared) context(r *Request, f *facts) []string {
 	var out []string
 	if f.call != "" && r.Phase == PhaseConnect && f.seen&factSending == 0 && strings.Contains(f.call, "Receive") {
-		out = append(out, "The error shows up at "+f.call+", but nothing was ever sent.")
+		out = append(out, "The error shows up at "+f.call+", but "+either(max(len(r.Attempts), 1), "nothing was ever sent.", "nothing was sent this time."))
 	}
 	if f.resent > 0 && f.tries == 1 && f.seen&(factRefused|factConnected) == 0 {
 		out = append(out, strconv.Itoa(f.resent+1)+" connection attempts were sent, none was answered.")

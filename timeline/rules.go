@@ -72,7 +72,7 @@ var (
 	wasAddress   = neighbour{"N1", 0, factResolve, "name lookup: none was needed, or it was known"}
 	noTLS        = neighbour{"S5", 0, factTLS | factTLSDone, "TLS: no handshake in this request"}
 	tlsWasDone   = neighbour{"S5", factTLSDone, 0, "TLS: the handshake ended well"}
-	notSent      = neighbour{"T1", factTried, factSending, "slow page: the request was never sent"}
+	notSent      = neighbour{"T1", factTried, factSending, "slow page: {unsent}"}
 	notRefused   = neighbour{"C1", 0, factRefused, "closed port: nothing refused the connection (that is 10061)"}
 	notCancelled = neighbour{"R8", 0, factCancelled | factClosedEarly, "cancelled by the caller: no cancel before the error"}
 )
@@ -197,7 +197,7 @@ var rules = []rule{
 		open:  "why: the service or site is stopped, there is no binding for this port, or its queue of connections is full{loopback}",
 		near: []neighbour{
 			{"T4", 0, 0, "server offline or firewall that drops: something answered"},
-			{"T1", factTried, factSending, "slow page: the request was never sent"},
+			{"T1", factTried, factSending, "slow page: {unsent}"},
 			wasFound, wasAddress,
 		},
 		doNow:   []string{"start the service or site at {server}, or correct {port of}"},

@@ -13,8 +13,8 @@ import (
 // ServerStats says how the requests to one server went.
 type ServerStats struct {
 	Server    string   // address:port
-	Tried     int      // requests that were sent there or tried to connect, also those that went on to another address
-	Connected int      // of these, those that had a connection
+	Tried     int      // requests that were sent there or tried to connect, also those that went on to another address; not those still connecting when the trace ends
+	Connected int      // of these, those that had a connection the last time
 	Failed    int      // failed requests that had it last
 	Retried   int      // repetitions on another connection
 	Success   etl.Time // end of the last answer that was none of a failed request, or that sent the request elsewhere; 0 = none
@@ -25,7 +25,7 @@ type ServerStats struct {
 // The values are of all answered requests; all are 0 if there is none.
 type FirstByte struct {
 	Median, P95, Slowest time.Duration
-	Method, URL          string // of the slowest
+	Method, URL          string // of the slowest; after a redirect the last URL
 }
 
 // Servers returns the table of the servers that client-side requests were sent to, by address.
@@ -47,7 +47,8 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 		if r.Side != Client {
 			continue
 		}
-		for _, h := range hops(r) {
+		went := hops(r)
+		for _, h := range went {
 			w := get(h.server)
 			w.Tried++
 			if h.connected {
@@ -57,7 +58,7 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 				w.Success = max(w.Success, h.end)
 			}
 		}
-		if r.Server == "" {
+		if !slices.ContainsFunc(went, func(h hop) bool { return h.server == r.Server }) {
 			continue
 		}
 		w := get(r.Server)
@@ -71,7 +72,7 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 		if wait, ok := firstByte(r); ok {
 			w.waits = append(w.waits, wait)
 			if wait > w.FirstByte.Slowest || w.FirstByte.URL == "" {
-				w.FirstByte.Slowest, w.FirstByte.Method, w.FirstByte.URL = wait, r.Method, r.URL
+				w.FirstByte.Slowest, w.FirstByte.Method, w.FirstByte.URL = wait, r.Method, r.lastURL()
 			}
 		}
 	}
@@ -90,12 +91,14 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 // A hop is how a request fared at one of the servers that it went to.
 type hop struct {
 	server              string
-	connected, answered bool
+	connected, answered bool     // connected: when it last went there
+	attempt             int      // the last one with a connection
 	end                 etl.Time // of the answer's header
 }
 
 // hops returns the servers that a request went to, each once: fallback addresses, those of redirects, and
-// the last one. What follows a connect, up to the next attempt, happened at the address that it reached.
+// the last one. One that it was still connecting to when the trace ended is none. What follows a connect,
+// up to the next attempt, happened at the address that it reached.
 func hops(r *Request) []hop {
 	var out []hop
 	get := func(server string) *hop {
@@ -108,6 +111,11 @@ func hops(r *Request) []hop {
 	}
 	last := max(len(r.Attempts)-1, 0)
 	attempt, at := -1, ""
+	reach := func(server string) *hop {
+		h := get(server)
+		h.connected, h.attempt = true, attempt
+		return h
+	}
 	for i := range r.Phases {
 		p := &r.Phases[i]
 		for attempt < last && (attempt < 0 || p.Start >= r.Attempts[attempt+1].Start) {
@@ -124,21 +132,28 @@ func hops(r *Request) []hop {
 		}
 		switch {
 		case p.Name == PhaseConnect && p.Detail != "pool" && p.Detail != "":
-			h := get(p.Detail)
-			if p.Outcome == OK {
-				h.connected, at = true, p.Detail
+			switch p.Outcome {
+			case OK:
+				reach(p.Detail)
+				at = p.Detail
+			case Unfinished:
+			default:
+				if h := get(p.Detail); attempt > h.attempt { // a repetition; else it is a second socket
+					h.connected = false
+				}
 			}
 		case at == "":
 		case p.Name == PhaseSend || p.Name == PhaseTLS:
-			get(at).connected = true
+			reach(at)
 		case p.Name == PhaseReceive && p.Detail == "headers" && p.Outcome == OK:
-			h := get(at)
-			h.connected, h.answered, h.end = true, true, p.End
+			h := reach(at)
+			h.answered, h.end = true, p.End
 		}
 	}
-	if r.Server != "" {
+	connected := r.Connection != nil || r.Status != 0
+	if r.Server != "" && (connected || r.Outcome != Unfinished) {
 		h := get(r.Server)
-		h.connected = h.connected || r.Connection != nil || r.Status != 0
+		h.connected = h.connected || connected
 		h.answered = h.answered || r.Status != 0
 	}
 	return out
@@ -152,6 +167,14 @@ func firstByte(r *Request) (time.Duration, bool) {
 		}
 	}
 	return 0, false
+}
+
+// lastURL returns the URL of the last attempt.
+func (r *Request) lastURL() string {
+	if n := len(r.Attempts); n > 0 && r.Attempts[n-1].URL != "" {
+		return r.Attempts[n-1].URL
+	}
+	return r.URL
 }
 
 // isWorker reports whether an image is that of an IIS worker process.
