@@ -55,14 +55,16 @@ func (s *screen) bar(r *timeline.Request) {
 		right, _, _ = strings.Cut(right, " | ")
 		room = s.width - len(left) - len(end) - len(right) - 1
 	}
-	if room < shortest { // what the text below says, too: the name of a code, the source of a limit
-		right, _, _ = strings.Cut(right, " (")
-		if number, _, _ := strings.Cut(right, " "); isNumber(number) {
-			right = number
-		}
+	if number, _, _ := strings.Cut(right, " "); room < shortest && isNumber(number) {
+		right = number // the text below says the name of a code, too
 		room = s.width - len(left) - len(end) - len(right) - 1
 	}
-	s.text(left+" "+strings.Repeat("=", min(max(room, shortest), longest))+end+right, 4)
+	// Where a limit is known from is said nowhere else: rather a short bar, or two lines, than one that lacks it.
+	least := 1
+	if room < least {
+		least = shortest
+	}
+	s.text(left+" "+strings.Repeat("=", min(max(room, least), longest))+end+right, 4)
 	if s.color {
 		lines := s.blocks[len(s.blocks)-1].lines
 		for i := range lines {

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"path"
 	"slices"
 	"strings"
@@ -94,13 +95,36 @@ func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byTarget bo
 // title says how the requests of a group ended, as a clause.
 func (g *group) title() string {
 	t := claim(g.first())
-	switch n := len(g.servers) - 1; {
-	case n > 0:
-		t += fmt.Sprintf("; the same for %s other %s", thousands(n), either(n, "server", "servers"))
+	switch {
+	case len(g.servers) > 1:
+		t = ofAny(t, g.first()) + fmt.Sprintf(" (%s servers", thousands(len(g.servers)))
+		if first := target(g.first()); first != "" {
+			t += ", first " + first
+		}
+		t += ")"
 	case g.varied:
 		t += " (so the first; the others differ in numbers)"
 	}
 	return t
+}
+
+// ofAny makes a claim about the server of a request one about some server.
+func ofAny(claim string, r *timeline.Request) string {
+	address := r.Server
+	if host, _, err := net.SplitHostPort(r.Server); err == nil {
+		address = host
+	}
+	words := strings.Fields(claim)
+	for _, name := range []string{r.Server, address, target(r), r.Host} {
+		if i := slices.IndexFunc(words, func(w string) bool { return name != "" && strings.TrimRight(w, ",;:") == name }); i >= 0 {
+			words[i] = "a server" + words[i][len(name):]
+			if i > 0 && words[i-1] == "name" {
+				words[i] = "of " + words[i]
+			}
+			return strings.Join(words, " ")
+		}
+	}
+	return claim
 }
 
 // claim says how a request ended.

@@ -84,7 +84,8 @@ func analysisCSV(w io.Writer, a *Analysis, _ Options) error {
 	return writeCSV(w, analyzeColumns, a.requestRows())
 }
 
-// A phaseRow is a phase of a request; the phase is empty if the request has none.
+// A phaseRow is a phase of a request; of a request without phases it is the one that it stopped in, if
+// that is known, without times.
 type phaseRow struct {
 	requestRow
 	phase timeline.Phase
@@ -130,11 +131,9 @@ func (a *Analysis) phaseRows() iter.Seq[phaseRow] {
 				}
 			}
 			if len(r.Phases) == 0 {
-				whole := timeline.Phase{Name: r.Phase, Start: r.Start, End: r.End, Outcome: r.Outcome, Error: r.Error}
-				if begin(r.Request).IsZero() {
-					whole.End = 0 // how long it took is not known
-				}
-				if !yield(phaseRow{r, whole, true}) {
+				// When it began and ended is known of the request, not of the phase.
+				known := timeline.Phase{Name: r.Phase, Outcome: r.Outcome, Error: r.Error}
+				if !yield(phaseRow{r, known, true}) {
 					return
 				}
 			}

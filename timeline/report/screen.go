@@ -198,9 +198,13 @@ func outcomes(n [timeline.Cancelled + 1]int) string {
 // elsewhere says where else to look for an error that users did see.
 func (s *screen) elsewhere(served bool) {
 	s.block(extra)
-	if served {
+	failedHere := func(f timeline.Finding) bool { return f.ID == timeline.FindHandshakes }
+	switch {
+	case served && slices.ContainsFunc(s.findings(timeline.Note), failedHere):
+		s.text("If users did get an error at this time, the TLS handshakes that failed here may be it.", 2)
+	case served:
 		s.text("If users did get an error at this time, it was made in front of this server, or on its way to them.", 2)
-	} else {
+	default:
 		s.line("If users did get a 502 or 503 at this time, it was not made here:")
 		s.text("  503 made by HTTP.sys never gets this far: look in the HTTPERR folder and the System event log.", 4)
 		s.text("  502 made by a load balancer in front: compare the Server: header of the error page.", 4)
@@ -256,6 +260,8 @@ func (s *screen) repeated() {
 	}
 }
 
+const onlyAside = "No request of an application: all are probes or background traffic."
+
 // nothing tells why there is no request to speak of.
 func (s *screen) nothing() {
 	blind := s.findings(timeline.Blind)
@@ -263,6 +269,7 @@ func (s *screen) nothing() {
 	case s.FilteredOut > 0:
 		s.headline(fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"),
 			either(s.FilteredOut, "the only one there is does not", "none of the "+thousands(s.FilteredOut)+" that there are does")), false)
+		s.warnings()
 		s.speakers()
 		if len(blind) > 0 { // that may be why
 			s.labelled("Careful:", sentence(blind[0].Title))
@@ -273,9 +280,9 @@ func (s *screen) nothing() {
 	case len(s.Aside) > 0 && len(blind) > 0:
 		s.finding(blind[0])
 		s.blank()
-		fallthrough
+		s.headline(onlyAside, false)
 	case len(s.Aside) > 0:
-		s.headline("No request of an application: all are probes or background traffic.", false)
+		s.headline(onlyAside, false)
 	case len(blind) > 0:
 		s.finding(blind[0])
 	case len(s.Traces) == 0:
@@ -283,7 +290,9 @@ func (s *screen) nothing() {
 	default:
 		s.headline("No HTTP requests in what was recorded.", false)
 	}
-	s.warnings()
+	if len(blind) == 0 && s.FilteredOut == 0 { // else they stand further up
+		s.warnings()
+	}
 	if len(blind) == 0 || s.FilteredOut > 0 || len(s.Aside) > 0 {
 		s.extent()
 	}
@@ -338,9 +347,10 @@ func (s *screen) findings(severity timeline.Severity) []timeline.Finding {
 	return out
 }
 
-// finding tells all of a finding.
+// finding tells all of a finding, and before its details what makes the answer less sure.
 func (s *screen) finding(f timeline.Finding) {
 	s.headline(sentence(f.Title), true)
+	s.warnings()
 	for i, t := range f.Text {
 		if i == 1 {
 			s.blank()

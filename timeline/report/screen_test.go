@@ -213,8 +213,33 @@ func TestHostsApart(t *testing.T) {
 		}
 	}
 	all := groupBy(models["unknown-servers"]().Requests, timeline.Failed, false)
-	if got := all[0].title(); got != "alpha refused the connection; the same for 1 other server" {
+	if got := all[0].title(); got != "a server refused the connection (2 servers, first alpha)" {
 		t.Errorf("title of two hosts: %s", got)
+	}
+}
+
+// A title of several servers names none as the one that it all happened to.
+func TestTitleOfMany(t *testing.T) {
+	for _, c := range []struct{ server, host, verdict, want string }{
+		{"10.0.0.1:80", "shop", "10.0.0.1:80 refused the connection.", "a server refused the connection"},
+		{"10.0.0.1:80", "shop", "10.0.0.1 sent no answer within 30 s", "a server sent no answer within 30 s"},
+		{"[fe80::1]:443", "shop", "fe80::1 sent no answer", "a server sent no answer"},
+		{"10.0.0.1:80", "shop", "the connection to 10.0.0.1:80 was dead: what was sent was not acknowledged", "the connection to a server was dead: what was sent was not acknowledged"},
+		{"10.0.0.1:80", "shop", "10.0.0.1:80, which is off", "a server, which is off"},
+		{"10.0.0.1:80", "shop", "10.0.0.1:8080 was asked", "10.0.0.1:8080 was asked"},
+		{"", "shop", "the name shop is not known", "the name of a server is not known"},
+		{"", "", "no answer came in time", "no answer came in time"},
+	} {
+		r := &timeline.Request{Server: c.server, Host: c.host, Verdict: &timeline.Verdict{Title: c.verdict}}
+		other := &timeline.Request{Server: "10.9.9.9:80", Verdict: &timeline.Verdict{Title: "another"}}
+		g := &group{requests: []*timeline.Request{r, other, other}, servers: map[string]bool{target(r): true, "10.9.9.9:80": true}}
+		want := c.want + " (2 servers"
+		if first := target(r); first != "" {
+			want += ", first " + first
+		}
+		if got := g.title(); got != want+")" {
+			t.Errorf("%s: got %q, want %q", c.verdict, got, want+")")
+		}
 	}
 }
 
@@ -294,6 +319,84 @@ func TestSaid(t *testing.T) {
 	}
 	if text := told(t, "silent-worker", 100); !strings.HasPrefix(text, "w3wp.exe (PID 4120, pool Shop) sent nothing") {
 		t.Errorf("the silent worker is not told first:\n%s", text)
+	}
+}
+
+// What makes an answer less sure stands above the details also where the trace cannot answer, and once.
+func TestDoubtAboveBlind(t *testing.T) {
+	for _, c := range []struct{ aside, filtered bool }{{false, false}, {true, false}, {false, true}} {
+		a := models["no-webio"]()
+		if c.aside {
+			a.Aside = many(2, "10.0.0.11:80")
+		}
+		if c.filtered {
+			a.FilteredOut = 4
+		}
+		a.Traces[0].Health.Findings = append(a.Traces[0].Health.Findings, timeline.Finding{
+			ID: timeline.FindNotClosed, Severity: timeline.Doubt, Title: "The log was never closed: its end may be missing.",
+		})
+		var out bytes.Buffer
+		if err := WriteAnalysis(&out, "table", a, Options{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		const doubt = "Careful: The log was never closed"
+		if i := strings.Index(out.String(), doubt); strings.Count(out.String(), doubt) != 1 || c.aside != strings.Contains(out.String(), onlyAside) ||
+			i > strings.Index(out.String(), "It runs") {
+			t.Errorf("%+v: the doubt is not told first, and once:\n%s", c, out.String())
+		}
+	}
+}
+
+// Where handshakes failed here, it is not said that errors come from elsewhere.
+func TestHandshakesFailedHere(t *testing.T) {
+	const elsewhere = "in front of this server"
+	for _, failed := range []bool{false, true} {
+		a := analysis(served(at("12:26:00"), 0))
+		if failed {
+			a.Traces[0].Health.Findings = []timeline.Finding{{
+				ID: timeline.FindHandshakes, Severity: timeline.Note, Title: "2 TLS handshakes with this server failed.",
+			}}
+		}
+		var out bytes.Buffer
+		if err := WriteAnalysis(&out, "table", a, Options{Width: 120}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), elsewhere) == failed || !strings.Contains(out.String(), "Another server, or another time") {
+			t.Errorf("handshakes failed: %v\n%s", failed, out.String())
+		}
+	}
+}
+
+// Where a limit is known from is told at every width: an assumption is not read as a fact.
+func TestLimitSource(t *testing.T) {
+	for source, words := range timerSources {
+		for width := 60; width <= 120; width += 4 {
+			r := receiveTimeout(at("12:31:52.9"))
+			r.Timer.Source = source
+			r.Phases = append([]timeline.Phase{{Name: timeline.PhaseResolve, Start: r.Start, End: r.Start, Outcome: timeline.OK}}, r.Phases...)
+			s := newScreen(analysis(r), Options{Width: width})
+			s.bar(r)
+			text := strings.Join(strings.Fields(strings.Join(s.blocks[0].lines, " ")), " ")
+			if !strings.Contains(text, "=X limit 30 s ("+words+")") {
+				t.Errorf("%s at %d: %s", source, width, text)
+			}
+		}
+	}
+}
+
+// A request without phases has a row, but no times of a phase that nobody saw.
+func TestRowWithoutPhases(t *testing.T) {
+	for _, phase := range []timeline.PhaseName{"", timeline.PhaseReceive} {
+		r := receiveTimeout(at("12:31:52.9"))
+		r.Phase, r.Phases = phase, nil
+		rows := slices.Collect(analysis(r).phaseRows())
+		if len(rows) != 1 {
+			t.Fatalf("%d rows", len(rows))
+		}
+		want := timeline.Phase{Name: phase, Outcome: timeline.Failed, Error: 1460}
+		if diff := cmp.Diff(want, rows[0].phase); diff != "" || rows[0].ID != r.ID || !rows[0].stops {
+			t.Errorf("row %+v (-want +got):\n%s", rows[0], diff)
+		}
 	}
 }
 
