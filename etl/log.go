@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/etwhy/etwhy/decode/cursor"
@@ -169,6 +170,17 @@ var lookalikes = []struct{ magic, what string }{
 	{"\xff\xfe", "this is UTF-16 text"},
 }
 
+// Lookalike says what a file is that begins with head and is no log, as a clause ("this is XML text"),
+// or "" if that is none of the files that are met under the name .etl.
+func Lookalike(head []byte) string {
+	for _, k := range lookalikes {
+		if strings.HasPrefix(string(head[:min(len(head), len(k.magic))]), k.magic) {
+			return k.what
+		}
+	}
+	return ""
+}
+
 // Sniff reports whether head, the first bytes of an input of size bytes (-1 = not known), begins like an event
 // trace log. 80 bytes suffice. The error is a *cursor.FormatError that wraps ErrFormat and says what the input
 // looks like instead.
@@ -179,10 +191,8 @@ func Sniff(head []byte, size int64) error {
 	if size == 0 {
 		return bad(0, "the file is empty")
 	}
-	for _, k := range lookalikes {
-		if len(head) >= len(k.magic) && string(head[:len(k.magic)]) == k.magic {
-			return bad(0, "%s", k.what)
-		}
+	if what := Lookalike(head); what != "" {
+		return bad(0, "%s", what)
 	}
 	if len(head) < bufferHeader+8 {
 		return bad(0, "%d bytes, an event trace log has at least %d", len(head), minBuffer)

@@ -65,7 +65,7 @@ func TestDemoStory(t *testing.T) {
 	inc := incident.New(incident.Options{})
 	defer inc.Close()
 	inc.AddFS(os.DirFS(filepath.Dir(demoCabinet)), ".", "demo")
-	inc.Scan(true)
+	inc.Scan(incident.Details{Undecoded: true})
 	for _, in := range inc.Inputs {
 		if in.Err != nil || len(in.Anomalies) > 0 || in.Loss.Any() {
 			t.Errorf("%s: error %v, anomalies %v, loss %v", in.Path, in.Err, in.Anomalies, in.Loss)

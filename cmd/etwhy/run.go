@@ -65,7 +65,7 @@ func runInfo(env *environment, opts *options, args []string) error {
 		return err
 	}
 	defer s.close()
-	s.inc.Scan(true)
+	s.inc.Scan(incident.Details{Undecoded: true, Hashes: opts.format != "table"})
 	s.done()
 	return s.write(func(w io.Writer, ro report.Options) error { return report.WriteInfo(w, opts.format, s.model(), ro) }, exitOK)
 }
@@ -112,7 +112,8 @@ func (env *environment) scan(opts *options, args []string) (*session, *timeline.
 	if err != nil {
 		return nil, nil, err
 	}
-	s.inc.Scan(opts.format == "json") // only there is the number of undecoded records shown
+	full := opts.format == "json" // only there are these details shown
+	s.inc.Scan(incident.Details{Undecoded: full, Hashes: full})
 	filter, err := s.filter()
 	if err != nil {
 		s.close()

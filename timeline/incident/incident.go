@@ -30,7 +30,7 @@ import (
 )
 
 // ErrUnknown says that a path named by the user is nothing that etwhy reads.
-var ErrUnknown = errors.New("not a file that etwhy reads")
+var ErrUnknown = errors.New("not a file that etwhy reads (.etl, .cab, or lines of WinHTTP's text trace)")
 
 // A Kind says what an input is.
 type Kind string
@@ -302,11 +302,13 @@ func (inc *Incident) addContent(c *content, label, container string, named bool)
 
 // unknown says what a file that was named is not.
 func unknown(label string, head []byte, size int64) error {
-	err := etl.Sniff(head, size)
 	if strings.HasSuffix(strings.ToLower(label), ".etl") {
-		return err
+		return etl.Sniff(head, size)
 	}
-	return fmt.Errorf("%w: %w", ErrUnknown, err)
+	if what := etl.Lookalike(head); what != "" {
+		return fmt.Errorf("%w: %s", ErrUnknown, what)
+	}
+	return ErrUnknown
 }
 
 // addStream adds what can be read once only: a member of a container, or gzip. Only what its first
@@ -384,10 +386,15 @@ func (inc *Incident) addProcesses(r io.Reader, label, container string, size int
 	return entries
 }
 
-// Scan is pass 1 over all inputs: it reads every byte once and leaves counts, loss, anomalies and what
-// is needed to decode the events. With undecoded it also counts the events that do not decode whole.
-func (inc *Incident) Scan(undecoded bool) {
-	inc.findDuplicates()
+// Details are what a scan finds out only if asked, because it takes another reading of every byte.
+type Details struct {
+	Undecoded bool // count the events that do not decode whole
+	Hashes    bool // of all inputs; those that may be copies of each other are hashed anyway
+}
+
+// Scan is pass 1 over all inputs: it leaves counts, loss, anomalies and what is needed to decode the events.
+func (inc *Incident) Scan(d Details) {
+	inc.findDuplicates(d.Hashes)
 	for _, in := range inc.Inputs {
 		if in.Kind == Text && in.DuplicateOf == "" {
 			in.Err = errors.Join(in.Err, in.scanText())
@@ -395,22 +402,26 @@ func (inc *Incident) Scan(undecoded bool) {
 		if in.Log == nil || in.DuplicateOf != "" {
 			continue
 		}
-		inc.scanLog(in, undecoded)
+		inc.scanLog(in, d.Undecoded)
 		for _, e := range in.processes {
 			in.decoder.Processes().Add(decode.Process{PID: e.PID, Name: e.Name, Services: e.Services})
 		}
 	}
 }
 
-// findDuplicates hashes the logs and texts and marks later copies of the same bytes: netsh leaves
+// findDuplicates hashes the inputs that have the size of another one, or all, and marks later copies of the same bytes: netsh leaves
 // the log beside the cabinet that also holds it.
-func (inc *Incident) findDuplicates() {
+func (inc *Incident) findDuplicates(all bool) {
 	first := map[string]*Input{}
+	sizes := map[int64]int{} // only files of one size can be copies of each other
+	for _, in := range inc.Inputs {
+		sizes[in.Size]++
+	}
 	// What lies open comes before what a container holds.
 	order := slices.Clone(inc.Inputs)
 	slices.SortStableFunc(order, func(a, b *Input) int { return cmp.Compare(len(a.Container), len(b.Container)) })
 	for _, in := range order {
-		if in.data == nil || in.Kind == Other {
+		if in.data == nil || in.Kind == Other || !all && sizes[in.Size] < 2 {
 			continue
 		}
 		h := sha256.New()

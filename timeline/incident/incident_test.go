@@ -95,7 +95,7 @@ func TestFolder(t *testing.T) {
 	inc := incident.New(incident.Options{})
 	defer inc.Close()
 	inc.AddFS(fsys, ".", "case")
-	inc.Scan(true)
+	inc.Scan(incident.Details{Undecoded: true, Hashes: true})
 	want := []string{
 		"cab case/net.cab",
 		"etl case/net.cab/report.etl = case/net.etl",
@@ -220,7 +220,7 @@ func TestSpool(t *testing.T) {
 		},
 	})
 	inc.AddReader(io.MultiReader(bytes.NewReader(log)), "-")
-	inc.Scan(false)
+	inc.Scan(incident.Details{})
 	if n := len(inc.Analyze(timeline.Options{}).Requests); n != 5 || opened != 1 || closed != 0 {
 		t.Errorf("%d requests, %d files opened, %d closed; want 5, 1, 0", n, opened, closed)
 	}
@@ -252,7 +252,7 @@ func TestEvents(t *testing.T) {
 	inc := incident.New(incident.Options{})
 	defer inc.Close()
 	inc.AddFS(fsys, ".", "case")
-	inc.Scan(false)
+	inc.Scan(incident.Details{})
 	var got []uint64
 	for ev := range inc.Events(nil) {
 		got = append(got, ev.Get("ApiHandle").Uint())
@@ -268,7 +268,7 @@ func TestEventRequests(t *testing.T) {
 	inc := incident.New(incident.Options{})
 	defer inc.Close()
 	inc.AddFS(fsys, ".", "case")
-	inc.Scan(false)
+	inc.Scan(incident.Details{})
 	res := inc.Analyze(timeline.Options{})
 	brief := inc.Analyze(timeline.Options{Brief: true})
 	if len(brief.Requests) != 0 {
@@ -304,7 +304,7 @@ func analyze(t *testing.T, log []byte) ([]*timeline.Request, *incident.Input) {
 	inc := incident.New(incident.Options{Budget: 4 << 20})
 	defer inc.Close()
 	inc.AddFS(fstest.MapFS{"net.etl": {Data: log}}, "net.etl", "net.etl")
-	inc.Scan(true)
+	inc.Scan(incident.Details{Undecoded: true, Hashes: true})
 	return inc.Analyze(timeline.Options{}).Requests, inc.Inputs[0]
 }
 
