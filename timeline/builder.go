@@ -6,6 +6,9 @@ import (
 	"strconv"
 
 	"github.com/etwhy/etwhy/decode"
+	"github.com/etwhy/etwhy/decode/errorpage"
+	"github.com/etwhy/etwhy/decode/iisconfig"
+	"github.com/etwhy/etwhy/decode/netshtext"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -33,7 +36,12 @@ type Builder struct {
 	opt      Options
 	sessions []*Session
 	requests []*Request
-	briefs   []brief // instead, with Options.Brief
+	machines []*Machine
+
+	minutes           map[etl.Time]bool // of which several files may know requests
+	plain, near, told int               // lines of logs that became requests
+	briefs            []brief           // instead, with Options.Brief
+	sides             [2]bool           // that there are requests of
 }
 
 // A brief is what the order of the requests, and so their ids, depends on.
@@ -47,23 +55,29 @@ func NewBuilder(opt Options) *Builder {
 	if opt.MaxOpen <= 0 {
 		opt.MaxOpen = 20_000
 	}
-	return &Builder{opt: opt}
+	return &Builder{opt: opt, minutes: map[etl.Time]bool{}}
 }
 
 // An Input describes one file before its events come.
 type Input struct {
 	Path      string // as reports name it
+	Kind      Kind   // "" = a trace
 	Header    etl.Header
 	Processes *decode.Processes // nil = no process is known
 	Loss      etl.Loss          // what the first pass over the log found missing
+
+	First, Last etl.Time // of its entries, of a log; 0 = unknown
+	Channels    []string // of an event log: System, Application
 }
 
 // Input starts the next input. Its number, [Request.Input], counts from 0.
 func (b *Builder) Input(in Input) *Session {
-	s := &Session{b: b, number: len(b.sessions), in: in, texts: map[string]string{}}
-	s.client = newClient(s)
-	s.server = newHTTPSys(s)
-	s.text = newTextForm(s)
+	s := &Session{b: b, number: len(b.sessions), in: in, texts: map[string]string{}, dropped: map[string]int{}}
+	if s.in.Kind = cmp.Or(in.Kind, KindETL); s.traced() {
+		s.client = newClient(s)
+		s.server = newHTTPSys(s)
+		s.text = newTextForm(s)
+	}
 	b.sessions = append(b.sessions, s)
 	return s
 }
@@ -84,9 +98,25 @@ type Session struct {
 	texts       map[string]string
 	abandoned   int // open requests and connections given up for want of room
 
+	on                   *Machine
+	machine              string          // name of the computer
+	addresses            map[string]bool // that requests came in at
+	passed, passedFailed int             // lines of a log that are only counted
+	undated              int             // lines of a log without a date
+	dropped              map[string]int  // connections that HTTP.sys ended with no request on them, by reason
+	idled                []idled         // ... because nothing came
+	happened             []*occurrence   // of an event log
+	unplaced             int             // of these, those in local time of an unknown zone
+	settings             *iisconfig.File
+	console              *netshtext.Text
+	page                 *errorpage.Page
+
 	begun int   // requests so far; each has its number from it
 	owner int32 // number of the request that the event in hand belongs to; 0 = none
 }
+
+// traced reports whether the input is a trace, in one of its forms.
+func (s *Session) traced() bool { return s.in.Kind == KindETL || s.in.Kind == KindText }
 
 // A route is the sub-builder that a provider's events go to.
 type route func(s *Session, ev *decode.Event)
@@ -164,6 +194,9 @@ const lastMoment = 1 << 60 // in the year 5254
 
 // Close ends the input: what is still open becomes unfinished requests.
 func (s *Session) Close() {
+	if !s.traced() {
+		return
+	}
 	s.client.close()
 	s.server.close()
 	s.text.close()
@@ -173,12 +206,21 @@ func (s *Session) Close() {
 // to write to it until Close, never to its Start.
 func (s *Session) emit(r *Request) {
 	r.Input = s.number
+	s.b.sides[r.Side] = true
 	if s.b.opt.Brief {
 		s.b.briefs = append(s.b.briefs, brief{r.Start, int32(s.number), r.number})
 		return
 	}
 	if r.facts != nil && s.in.Loss.Any() {
 		r.facts.seen |= factLoss
+	}
+	if s.in.Kind == KindETL || s.in.Kind == KindFREB {
+		s.b.interest(r.Start, max(r.Start, r.End))
+	}
+	if r.Side == Server {
+		s.address(r.Server)
+	} else if r.Connection != nil {
+		s.address(r.Connection.Local)
 	}
 	s.b.requests = append(s.b.requests, r)
 }
@@ -199,7 +241,12 @@ func (s *Session) intern(b []byte) string {
 // A Result is everything that the inputs tell.
 type Result struct {
 	Requests []*Request // by start, then id
+	Machines []*Machine
 	Inputs   []InputResult
+
+	// Joined says of a brief result that requests of these inputs may be joined, which it does not
+	// know: its ids are of no use then.
+	Joined bool
 }
 
 // An InputResult is what is known about one input after its last event.
@@ -208,6 +255,9 @@ type InputResult struct {
 	First, Last etl.Time // of its events; 0 = none
 	Health      Health
 	Abandoned   int // open requests and connections given up for want of room
+	Machine     *Machine
+
+	Counted, CountedFailed int // lines of a log that are no requests here for want of room: that went well, and that failed
 
 	ids []int32 // by request number
 }
@@ -225,31 +275,55 @@ func requestID(n int) string { return "r" + strconv.Itoa(n) }
 
 // Finish joins, judges and numbers the requests. Call it once, after the last input is closed.
 func (b *Builder) Finish() *Result {
+	res := &Result{}
+	for _, s := range b.sessions {
+		res.Inputs = append(res.Inputs, InputResult{
+			Path: s.in.Path, First: s.first, Last: s.last, Abandoned: s.abandoned, ids: make([]int32, s.begun+1),
+			Counted: s.passed, CountedFailed: s.passedFailed,
+		})
+		if s.traced() {
+			res.Inputs[s.number].Health = s.health.result(s)
+		}
+	}
+	if b.opt.Brief {
+		res.Joined = b.joinable()
+		slices.SortStableFunc(b.briefs, func(x, y brief) int {
+			return cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(x.input, y.input))
+		})
+		for i, q := range b.briefs {
+			res.Inputs[q.input].ids[q.number] = int32(i + 1)
+		}
+		return res
+	}
 	for _, r := range b.requests {
 		b.attribute(r)
 	}
+	all := slices.Clone(b.requests)
+	b.join()
 	slices.SortStableFunc(b.requests, func(x, y *Request) int {
 		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.Input, y.Input))
 	})
 	for i, r := range b.requests {
-		r.ID = requestID(i + 1)
-		b.briefs = append(b.briefs, brief{r.Start, int32(r.Input), r.number})
+		r.ID, r.place = requestID(i+1), int32(i+1)
 	}
-	slices.SortStableFunc(b.briefs, func(x, y brief) int {
-		return cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(x.input, y.input))
-	})
-	judgeAll(b.requests)
-	res := &Result{Requests: b.requests}
-	for _, s := range b.sessions {
-		res.Inputs = append(res.Inputs, InputResult{
-			Path: s.in.Path, First: s.first, Last: s.last,
-			Health: s.health.result(s), Abandoned: s.abandoned, ids: make([]int32, s.begun+1),
-		})
+	for _, r := range all {
+		hub := r
+		for hub.into != nil {
+			hub = hub.into
+		}
+		res.Inputs[r.Input].ids[r.number] = hub.place
 	}
-	for i, q := range b.briefs {
-		res.Inputs[q.input].ids[q.number] = int32(i + 1)
+	b.judge()
+	res.Requests, res.Machines = b.requests, b.machines
+	for i, s := range b.sessions {
+		res.Inputs[i].Machine = s.on
 	}
 	return res
+}
+
+// joinable reports whether requests may have to be joined, so that their ids cannot be told without them.
+func (b *Builder) joinable() bool {
+	return b.sides[Client] && b.sides[Server] || slices.ContainsFunc(b.sessions, func(s *Session) bool { return !s.traced() && s.begun > 0 })
 }
 
 // attribute names the process and says whose traffic the request is. Process names may come last in a

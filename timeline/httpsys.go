@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/etwhy/etwhy/decode"
@@ -888,132 +887,136 @@ func (h *httpSys) http2(ev *decode.Event) {
 
 // What it means.
 
-// A serverRule is a rule for requests of the server side. In its texts {queue}, {reason}, {client} and {where}
-// stand for more values.
-type serverRule struct {
-	reasons []string // by which HTTP.sys ended the request; nil = any, also none
-	rule
-}
-
 // eventLogs is where the reasons of a pool's state are written.
 const eventLogs = "from this machine get System.evtx and Application.evtx for {from} to {to} UTC (source WAS, and crashes)"
 
-var serverRules = []serverRule{
-	{[]string{"QueueFull"}, rule{
-		id:    "Q4",
-		title: "HTTP.sys refused the request ({reason}): the queue of pool {queue} is full",
-		open:  "why its workers do not take requests fast enough",
+// serverRules are for requests of the server side, by what HTTP.sys says.
+var serverRules = []rule{
+	{
+		reasons: []string{"QueueFull"},
+		id:      "Q4",
+		title:   "HTTP.sys refused the request ({reason}): the queue of pool {queue} is full",
+		open:    "why its workers do not take requests fast enough",
 		near: []neighbour{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline or Disabled"},
 		},
 		doNow:   []string{"find the slow requests before making the queue longer: a longer queue is a longer wait"},
 		findOut: []string{"on this machine: appcmd list requests; a dump of the worker process", "HTTPERR and the IIS log for {from} to {to} UTC"},
-	}},
-	{[]string{"AppOffline"}, rule{
+	},
+	{
+		reasons: []string{"AppOffline"},
 		id:      "Q1",
 		title:   "HTTP.sys refused the request ({reason}): pool {queue} is off",
 		open:    "why it was switched off: this trace does not tell",
 		near:    []neighbour{{"Q4", 0, 0, "queue full: that is QueueFull"}},
 		doNow:   []string{"start the pool: appcmd start apppool /apppool.name:{queue}"},
 		findOut: []string{eventLogs},
-	}},
-	{[]string{"Disabled"}, rule{
+	},
+	{
+		reasons: []string{"Disabled"},
 		id:      "Q2",
 		title:   "HTTP.sys refused the request ({reason}): pool {queue} is stopped",
 		open:    "who or what stopped it: this trace does not tell",
 		near:    []neighbour{{"Q4", 0, 0, "queue full: that is QueueFull"}},
 		doNow:   []string{"start the pool: appcmd start apppool /apppool.name:{queue}"},
 		findOut: []string{eventLogs},
-	}},
-	{[]string{"AppShutdown"}, rule{
+	},
+	{
+		reasons: []string{"AppShutdown"},
 		id:      "Q7",
 		title:   "HTTP.sys refused the request ({reason}): a rule of its settings shut pool {queue} down",
 		open:    "which rule: the CPU limit is one",
 		findOut: []string{eventLogs, "the settings of the pool: appcmd list apppool {queue} /text:*"},
-	}},
-	{[]string{"AppPoolTimer"}, rule{
+	},
+	{
+		reasons: []string{"AppPoolTimer"},
 		id:      "T2",
 		title:   "HTTP.sys refused the request ({reason}): the workers of pool {queue} were too busy to take it",
 		findOut: []string{"on this machine: appcmd list requests; a dump of the worker process"},
-	}},
-	{[]string{"N/A"}, rule{
+	},
+	{
+		reasons: []string{"N/A"},
 		id:      "Q8",
 		title:   "HTTP.sys refused the request ({reason}): it has nobody to give it to",
 		open:    "whether a binding is missing or another program reserved the address",
 		findOut: []string{"on this machine: netsh http show urlacl; netsh http show servicestate"},
-	}},
-	{[]string{"ConnLimit"}, rule{
+	},
+	{
+		reasons: []string{"ConnLimit"},
 		id:      "Q9",
 		title:   "HTTP.sys refused the request ({reason}): the site has as many connections as it may have",
 		findOut: []string{"count the connections by client before raising the limit (maxConnections)"},
-	}},
-	{[]string{"Connection_Abandoned_By_ReqQueue", "Connection_Abandoned_By_AppPool"}, rule{
+	},
+	{
+		reasons: []string{"Connection_Abandoned_By_ReqQueue", "Connection_Abandoned_By_AppPool"},
 		id:      "R2",
 		title:   "the worker process ended with the request open",
 		open:    "whether it crashed, was recycled or was shut down",
 		findOut: []string{eventLogs},
-	}},
-	{[]string{"Timer_ReqQueue", "Timer_AppPool"}, rule{
+	},
+	{
+		reasons: []string{"Timer_ReqQueue", "Timer_AppPool"},
 		id:      "T2",
 		title:   "no worker took the request in time ({reason})",
 		open:    "why not: no free threads, or a worker that hangs",
 		findOut: []string{"on this machine: appcmd list requests; a dump of the worker process"},
-	}},
-	{[]string{"Timer_EntityBody", "Timer_HeaderWait", "Timer_MinBytesPerSecond", "Timer_ConnectionIdle", "Timer_SslRenegotiation", "Timer_Response"}, rule{
-		id: "NE", unsure: ^fact(0),
+	},
+	{
+		reasons: []string{"Timer_EntityBody", "Timer_HeaderWait", "Timer_MinBytesPerSecond", "Timer_ConnectionIdle", "Timer_SslRenegotiation", "Timer_Response"},
+		id:      "NE", unsure: ^fact(0),
 		title:   "HTTP.sys ended the request when {reason} ran out, {where}",
 		open:    "whether the client or the way to it was slow",
 		doNow:   []string{"for clients that are slow by nature, look at the limits: netsh http show timeout"},
 		findOut: []string{"packets of this machine and of {client}"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "NE", all: factParser, unsure: ^fact(0),
 		title:   "HTTP.sys could not read the request: {reason}",
 		open:    "what the client sent",
 		findOut: []string{"packets from {client}, and what kind of program it is"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "R7", as: Cancelled, phases: []PhaseName{PhaseSend},
 		title:   "the client {client} left after {wait}, {where}",
 		open:    "whether it lost patience or had what it wanted: compare the wait with what such requests take",
 		findOut: []string{"the time-out of the client or proxy in front"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "R7", as: Cancelled,
 		title:   "the client {client} left after {wait}, {where}; it had no answer by then",
 		open:    "whether it lost patience: compare the wait with what such requests take",
 		findOut: []string{"the time-out of the client or proxy in front"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "R7", all: factSendError, unsure: lost,
 		title:   "the answer could not be delivered: the connection to {client} was gone",
 		open:    "who ended it: the client, or something on the way",
 		findOut: []string{"the log of {client} for {from} to {to} UTC; if it is a proxy, its time-out"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "HTTP-5xx", phases: []PhaseName{""}, all: factHeaders,
 		title:   "the application answered {status}",
 		open:    "why: its own log knows",
 		near:    []neighbour{{"Q4", 0, 0, "refused by HTTP.sys: a worker took the request and answered it"}},
 		findOut: []string{"the IIS log of this machine (sc-substatus, sc-win32-status) and its Failed Request Tracing for {from} to {to} UTC"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "NE", phases: []PhaseName{PhaseProcess}, unsure: ^fact(0),
 		title:   "the connection ended on this side before there was an answer, {where}",
 		open:    "whether the application closed it, or the worker process ended",
 		findOut: []string{"the application's log, and System.evtx and Application.evtx for {from} to {to} UTC"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "NE", phases: []PhaseName{PhaseSend}, unsure: ^fact(0),
 		title:   "the connection ended on this side {where}",
 		open:    "whether the application broke the answer off, or only the event of its end is missing",
 		findOut: []string{"the application's log, and the IIS log of this machine for {from} to {to} UTC"},
-	}},
-	{nil, rule{
+	},
+	{
 		id: "NE", unsure: ^fact(0),
 		title:   "the request failed {where}, and the trace does not tell why",
 		findOut: []string{"HTTPERR and the IIS log of this machine for {from} to {to} UTC"},
-	}},
+	},
 }
 
 // whereAtServer says what was being done in a phase of the server side.
@@ -1023,28 +1026,4 @@ var whereAtServer = map[PhaseName]string{
 	PhaseQueue:   "while it waited for a worker",
 	PhaseProcess: "while the application had it",
 	PhaseSend:    "while its answer was being sent",
-}
-
-// judgeServer returns the verdict on a request of the server side.
-func judgeServer(r *Request, f *facts) *Verdict {
-	for i := range serverRules {
-		u := &serverRules[i]
-		if u.reasons != nil && !slices.Contains(u.reasons, f.call) || !u.fits(r, f) {
-			continue
-		}
-		v := u.verdict(r, f)
-		if f.late > 0 {
-			v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
-		}
-		fill := strings.NewReplacer("{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
-			"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase]).Replace
-		v.Title, v.Open = fill(v.Title), fill(v.Open)
-		for _, list := range [][]string{v.DoNow, v.FindOut} {
-			for i := range list {
-				list[i] = fill(list[i])
-			}
-		}
-		return v
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -37,42 +38,63 @@ func (j *judge) same(s string) string {
 	return s
 }
 
-// judgeAll judges what did not go well, with an eye on how the other requests fared.
-func judgeAll(requests []*Request) {
-	j := &judge{newFared(requests), map[string]string{}}
-	for _, r := range requests {
+// judge judges what did not go well, with an eye on how the other requests fared and on what else the files tell.
+func (b *Builder) judge() {
+	j := &judge{newFared(b.requests), map[string]string{}}
+	for _, r := range b.requests {
 		if r.Outcome == Failed || r.Outcome == Cancelled {
-			r.Verdict = j.verdict(r)
+			r.Verdict = j.verdict(b, r)
+			j.share(r.Verdict)
+		}
+	}
+	for _, r := range b.requests { // only now: one may be judged by what another one tells
+		if r.Verdict != nil {
 			r.Marks = nil // the verdict quotes them
 		}
-		r.facts = nil
+		r.facts, r.sight = nil, nil
 	}
 }
 
+// tables are the rules for each side, in the order in which they are tried: what several files tell comes before
+// what a trace tells alone.
+var tables = [...][]rule{
+	Client: slices.Concat(proxyRules, rules),
+	Server: slices.Concat(poolRules, serverRules),
+}
+
 // verdict finds the rule that fits, and writes it out.
-func (j *judge) verdict(r *Request) *Verdict {
-	f := r.facts
-	if f == nil {
-		f = new(facts)
+func (j *judge) verdict(b *Builder, r *Request) *Verdict {
+	if r.facts == nil {
+		r.facts = new(facts)
 	}
+	f := r.facts
 	if m, ok := winerr.ToWinHTTP(uint32(r.Error)); ok && r.WinHTTP.From == FromTrace && Code(m.To.Number) != r.WinHTTP.Code {
 		f.seen |= factMixed
 	}
-	var v *Verdict
-	if r.Side == Server {
-		v = judgeServer(r, f)
-	} else if i := slices.IndexFunc(rules, func(u rule) bool { return u.fits(r, f) }); i >= 0 {
-		v = rules[i].verdict(r, f)
-		v.Context = j.fared.context(r, f)
+	x := b.scene(r)
+	if v := x.handedOn(j); v != nil {
+		return v
 	}
-	if v != nil {
-		j.share(v)
+	table := tables[r.Side]
+	i := slices.IndexFunc(table, func(u rule) bool { return u.fits(x) })
+	if i < 0 {
+		return nil
+	}
+	v := table[i].verdict(x)
+	v.Context = append(v.Context, x.context...)
+	if r.Side == Client {
+		v.Context = append(v.Context, j.fared.context(r, f)...)
+	} else if f.late > 0 {
+		v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
 	}
 	return v
 }
 
 // share replaces the texts of a verdict by those of others.
 func (j *judge) share(v *Verdict) {
+	if v == nil {
+		return
+	}
 	v.Title, v.Open = j.same(v.Title), j.same(v.Open)
 	for _, list := range [...][]string{v.Context, v.DoNow, v.FindOut} {
 		for i, s := range list {
@@ -88,7 +110,8 @@ func (j *judge) share(v *Verdict) {
 }
 
 // fits reports whether the rule's conditions hold.
-func (u *rule) fits(r *Request, f *facts) bool {
+func (u *rule) fits(x *scene) bool {
+	r, f := x.r, x.f
 	as := u.as
 	if as == 0 {
 		as = Failed
@@ -99,7 +122,12 @@ func (u *rule) fits(r *Request, f *facts) bool {
 		!f.seen.has(u.all),
 		u.any != 0 && f.seen&u.any == 0,
 		f.seen&u.none != 0,
-		u.detail != "" && r.stoppedIn() != u.detail:
+		u.detail != "" && r.stoppedIn() != u.detail,
+		u.reasons != nil && !slices.Contains(u.reasons, f.call),
+		u.statuses != nil && !slices.Contains(u.statuses, r.status()) && !slices.Contains(u.statuses, strconv.Itoa(r.Status)),
+		!x.hasAll(u.see),
+		u.seeAny != nil && !slices.ContainsFunc(u.seeAny, x.has),
+		slices.ContainsFunc(u.unless, x.has):
 		return false
 	}
 	if u.codes == nil && u.cert == 0 && u.alerts == nil {
@@ -122,19 +150,28 @@ func (r *Request) stoppedIn() string {
 }
 
 // verdict writes the rule out for a request.
-func (u *rule) verdict(r *Request, f *facts) *Verdict {
-	fill := words(r, f).Replace
+func (u *rule) verdict(x *scene) *Verdict {
+	f := x.f
+	fill := x.replacer().Replace
 	v := &Verdict{ID: u.id, Title: fill(u.title), Open: fill(u.open), Confidence: Likely}
 	if u.sure != 0 && f.seen&u.sure == 0 || f.seen&(u.unsure|factMixed) != 0 || u.unsure == always {
 		v.Confidence = Possible
 	}
+	if v.Confidence == Likely && u.proof != nil && f.seen&factLoss == 0 && x.hasAll(u.proof) {
+		v.Confidence = Certain
+	}
 	if f.seen&factLoss != 0 {
 		v.Open = strings.TrimPrefix(v.Open+"; the trace lost events, so what is missing here may have happened", "; ")
 	}
-	v.Evidence = r.evidence()
+	v.Evidence = x.evidence(u)
 	for _, n := range u.near {
 		if f.seen.has(n.all) && f.seen&n.none == 0 {
 			v.Rejected = append(v.Rejected, Rejection{n.id, fill(n.why)})
+		}
+	}
+	for _, n := range x.rejected {
+		if n.ID != u.id && !slices.ContainsFunc(v.Rejected, func(o Rejection) bool { return o.ID == n.ID }) {
+			v.Rejected = append(v.Rejected, n)
 		}
 	}
 	v.Rejected = slices.Clone(v.Rejected) // without the room that append made
@@ -286,8 +323,9 @@ func codeText(c Code) string {
 	return s
 }
 
-// words fills the texts of rules with the values of a request.
-func words(r *Request, f *facts) *strings.Replacer {
+// replacer fills the texts of rules with the values of a request, and with what the lookers of the scene found.
+func (x *scene) replacer() *strings.Replacer {
+	r, f := x.r, x.f
 	server, host := r.Server, r.Host
 	if host == "" {
 		host = hostOf(r.URL)
@@ -339,7 +377,7 @@ func words(r *Request, f *facts) *strings.Replacer {
 	if f.loops || f.tries == 0 && strings.EqualFold(name, "localhost") {
 		loopback = "; or [::1] was tried first, where nobody listens"
 	}
-	return strings.NewReplacer(
+	return strings.NewReplacer(append(x.words,
 		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
 		"{loopback}", loopback, "{others}", f.others(r.Error),
 		"{server}", server, "{address}", address, "{port}", port, "{host}", name, "{process}", process,
@@ -349,7 +387,9 @@ func words(r *Request, f *facts) *strings.Replacer {
 		"{doing}", r.doing(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
 		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
-	)
+		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
+		"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase],
+	)...)
 }
 
 // places are the words for where servers are set: a farm only with the worker process of a proxy.

@@ -45,6 +45,7 @@ type Request struct {
 	Timer      *Timer
 	Connection *Connection
 	LogID      string // X-ARR-LOG-ID
+	Farm       string // of servers, that a proxy chose from
 	Activity   etl.GUID
 	Queue      string // HTTP.sys request queue: the application pool's name
 
@@ -52,8 +53,11 @@ type Request struct {
 	Related []Related
 	Marks   []Mark // the events of a request that was repeated, in time order; others quote them in their verdict
 
-	facts  *facts // for the rules; nil once judged, and for requests that went well
-	number int32  // among the requests of its input, in the order in which they were begun; see Session.Add
+	sight  *sight   // what other files than a trace tell of it; nil once judged
+	into   *Request // the request that this one was joined with
+	facts  *facts   // for the rules; nil once judged, and for requests that went well
+	place  int32    // among all requests, from 1
+	number int32    // among the requests of its input, in the order in which they were begun; see Session.Add
 }
 
 // Duration returns End-Start, or 0 if that is not known: while unfinished, and with PartialStart.

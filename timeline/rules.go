@@ -16,6 +16,13 @@ type rule struct {
 	none   fact        // none of these
 	as     Outcome     // 0 = failed; or Cancelled
 
+	statuses []string // that the client got: "502.3", or "502" with any substatus; nil = any
+	reasons  []string // by which HTTP.sys ended the request; nil = any, also none
+	see      []clue   // all of these were found in the other files
+	seeAny   []clue   // at least one of these, if not nil
+	unless   []clue   // none of these
+	proof    []clue   // certain if all of these were found, nothing was lost, and it would be likely else; nil = never
+
 	sure   fact // likely only if one of these was seen, if not 0
 	unsure fact // only possible if one of these was seen
 

@@ -144,10 +144,14 @@ func TestRules(t *testing.T) {
 	for _, tt := range tests {
 		f := tt.f
 		tt.r.facts = &f
-		if i := slices.IndexFunc(rules, func(u rule) bool { return u.fits(tt.r, &f) }); i >= 0 {
+		b := NewBuilder(Options{})
+		b.Input(Input{}).Close()
+		b.requests = []*Request{tt.r}
+		b.findMachines()
+		if i := slices.IndexFunc(rules, func(u rule) bool { return u.fits(b.scene(tt.r)) }); i >= 0 {
 			used[i] = true
 		}
-		judgeAll([]*Request{tt.r})
+		b.judge()
 		got := tt.r.Verdict.ID + " " + tt.r.Verdict.Confidence.String()
 		if got != tt.want || tt.r.Verdict.ID == tt.miss {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)

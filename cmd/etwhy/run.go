@@ -187,12 +187,13 @@ func (s *session) done() {
 	s.progress.finish()
 	told := map[string]bool{} // containers: of their members, the first stands for all
 	for _, in := range s.inc.Inputs {
-		if in.Err != nil && (in.Kind != incident.Other || !told[in.Container]) {
+		if in.Err != nil && (in.Kind != timeline.KindOther || !told[in.Container]) {
 			s.env.warn("%s: %v", in.Path, in.Err)
 			told[in.Container] = in.Container != ""
 		}
-		if len(in.Damage) > 0 && !s.opts.quiet {
-			s.env.warn("warning: %s is damaged, read as far as it goes: %v", in.Path, in.Damage[0])
+		if n := len(in.Damage); n > 0 && !s.opts.quiet {
+			d := in.Damage[0]
+			s.env.warn("warning: %s is damaged (anomalies: %d), read as far as it goes; first at offset %#x: %s", in.Path, n, d.Offset, d.Detail)
 		}
 		if n := len(in.Anomalies); n > 0 && !s.opts.quiet {
 			a := in.Anomalies[0]
@@ -323,10 +324,10 @@ func (s *session) model() *report.Analysis {
 func describe(in *incident.Input) report.Input {
 	d := report.Input{
 		Path: in.Path, Container: in.Container, Kind: string(in.Kind), Size: in.Size, SHA256: in.SHA256,
-		Start: in.Start, End: in.End, Entries: in.Lines, DuplicateOf: in.DuplicateOf,
+		Start: in.Start, End: in.End, Lines: in.Lines, Entries: in.Entries, DuplicateOf: in.DuplicateOf,
 	}
 	for _, e := range in.Damage {
-		d.Damage = append(d.Damage, report.Damage{Kind: "cut-cabinet", Offset: e.Offset, Detail: e.Name + ": " + e.Msg})
+		d.Damage = append(d.Damage, report.Damage(e))
 	}
 	if in.Err != nil {
 		d.Error = in.Err.Error()

@@ -1,12 +1,9 @@
 package incident
 
 import (
-	"io"
 	"iter"
-	"path"
 
 	"github.com/etwhy/etwhy/decode"
-	"github.com/etwhy/etwhy/decode/winhttplog"
 	"github.com/etwhy/etwhy/timeline"
 )
 
@@ -14,23 +11,49 @@ import (
 // Request.Input and the inputs of the result count as Inputs does.
 func (inc *Incident) Analyze(opts timeline.Options) *timeline.Result {
 	b := timeline.NewBuilder(opts)
-	for _, in := range inc.Inputs {
-		s := b.Input(in.describe())
-		switch {
-		case in.DuplicateOf != "":
-		case in.Log != nil:
-			in.feed(s)
-		case in.Kind == Text:
-			in.feedText(s)
+	sessions := make([]*timeline.Session, len(inc.Inputs))
+	for i, in := range inc.Inputs {
+		sessions[i] = b.Input(in.describe())
+		for m := range in.watch {
+			b.Watch(m*timeline.Minute, m*timeline.Minute)
 		}
-		s.Close()
 	}
-	return b.Finish()
+	for rank := rankSettings; rank <= rankLogs; rank++ {
+		for i, in := range inc.Inputs {
+			switch {
+			case in.DuplicateOf != "" || in.rank() != rank:
+			case in.Log != nil:
+				in.feed(sessions[i])
+			case in.tell != nil:
+				in.tell(sessions[i])
+			}
+			if in.rank() == rank {
+				sessions[i].Close()
+			}
+		}
+	}
+	res := b.Finish()
+	if opts.Brief && res.Joined { // then there is no short way
+		opts.Brief = false
+		return inc.Analyze(opts)
+	}
+	return res
+}
+
+// rank is the input's place in the order in which a timeline is told.
+func (in *Input) rank() int {
+	if in.format != nil {
+		return in.format.rank
+	}
+	return rankTrace
 }
 
 // describe returns what the builder needs to know before the events come.
 func (in *Input) describe() timeline.Input {
-	d := timeline.Input{Path: in.Path, Header: in.Header(), Loss: in.Loss}
+	d := timeline.Input{Path: in.Path, Kind: in.Kind, Header: in.Header(), Loss: in.Loss}
+	if in.Log == nil {
+		d.First, d.Last, d.Channels = in.Start, in.End, in.channels
+	}
 	if in.decoder != nil {
 		d.Processes = in.decoder.Processes()
 	}
@@ -45,38 +68,6 @@ func (in *Input) feed(s *timeline.Session) {
 		}
 		s.Add(in.decoder.Decode(r))
 	}
-}
-
-// feedText hands all lines of a text to the builder. An error was met by the scan already.
-func (in *Input) feedText(s *timeline.Session) {
-	process, pid, named := winhttplog.ParseName(path.Base(in.Path))
-	for line, err := range in.textLines() {
-		if err != nil {
-			return
-		}
-		if named && line.PID == 0 {
-			line.Process, line.PID = process, pid
-		}
-		s.Text(line)
-	}
-}
-
-// scanText counts the lines of a text and finds the time that they cover.
-func (in *Input) scanText() error {
-	for line, err := range in.textLines() {
-		if err != nil {
-			return err
-		}
-		in.Lines++
-		if line.Time != 0 {
-			in.cover(line.Time, line.Time)
-		}
-	}
-	return nil
-}
-
-func (in *Input) textLines() iter.Seq2[winhttplog.Line, error] {
-	return winhttplog.Parse(io.NewSectionReader(in.data, 0, in.data.size))
 }
 
 // An Event is a decoded record, the input that it is from, and the request that it belongs to.

@@ -12,7 +12,44 @@ import (
 type content struct {
 	io.ReaderAt
 	size   int64
-	closer io.Closer // nil for bytes in memory, and once closed
+	closer io.Closer               // nil for bytes in memory, and once closed
+	again  func() (fs.File, error) // opens it once more; nil if that is not possible
+}
+
+// rest closes c until it is read again, if it can be opened again.
+func (c *content) rest() {
+	if c.again != nil && c.closer != nil {
+		c.Close()
+		c.ReaderAt = nil
+	}
+}
+
+// wake opens c if it rests.
+func (c *content) wake() error {
+	if c.ReaderAt != nil {
+		return nil
+	}
+	f, err := c.again()
+	if err != nil {
+		return err
+	}
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		return errors.Join(errors.New("the file cannot be read in place any more"), f.Close())
+	}
+	c.ReaderAt, c.closer = r, f
+	return nil
+}
+
+// reading hands the bytes of an input to read, from the beginning.
+func (inc *Incident) reading(in *Input, read func(*io.SectionReader) error) error {
+	if err := in.data.wake(); err != nil {
+		return err
+	}
+	if in.Log == nil {
+		defer in.data.rest()
+	}
+	return read(io.NewSectionReader(inc.counted(in.data), 0, in.data.size))
 }
 
 // Close closes what the bytes are read from.
@@ -38,19 +75,28 @@ func (inc *Incident) open(f fs.File) (*content, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if r, ok := f.(io.ReaderAt); ok && info.Mode().IsRegular() {
-		return inc.keep(&content{r, info.Size(), f}), nil
+		return inc.keep(&content{ReaderAt: r, size: info.Size(), closer: f}), nil
 	}
 	c, err := inc.spool(f)
 	return c, errors.Join(err, f.Close())
 }
 
-// spool keeps what r holds: in memory up to the limit, beyond that in a temporary file.
+// maxSpooled bounds what containers may unpack to, all of them together: a small file can claim to hold
+// anything.
+const maxSpooled = 64 << 30
+
+// spool keeps what r holds: in memory while there is room, beyond that in a temporary file.
 // On an error of r it returns what came before as well.
 func (inc *Incident) spool(r io.Reader) (*content, error) {
+	r = io.LimitReader(r, maxSpooled-inc.spooled)
 	var mem bytes.Buffer
-	n, err := io.Copy(&mem, io.LimitReader(r, inc.opts.MemoryLimit))
-	if err != nil || n < inc.opts.MemoryLimit {
-		return &content{bytes.NewReader(mem.Bytes()), n, nil}, err
+	const several = 4 // as much as this many inputs of the limit
+	room := max(min(inc.opts.MemoryLimit, several*inc.opts.MemoryLimit-inc.memory), 0)
+	n, err := io.Copy(&mem, io.LimitReader(r, room))
+	inc.memory += n
+	inc.spooled += n
+	if err != nil || n < room {
+		return &content{ReaderAt: bytes.NewReader(mem.Bytes()), size: n}, err
 	}
 	if inc.opts.TempFile == nil {
 		return nil, fmt.Errorf("more than %d MB that cannot be read in place", inc.opts.MemoryLimit>>20)
@@ -59,12 +105,17 @@ func (inc *Incident) spool(r io.Reader) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := inc.keep(&content{f, n, f})
+	inc.memory -= n
+	c := inc.keep(&content{ReaderAt: f, size: n, closer: f})
 	if _, err = f.Write(mem.Bytes()); err != nil {
 		return nil, err
 	}
 	m, err := io.Copy(f, r)
 	c.size += m
+	inc.spooled += m
+	if err == nil && inc.spooled >= maxSpooled {
+		err = fmt.Errorf("the containers hold more than %d GB: what comes after that is left out", maxSpooled>>30)
+	}
 	return c, err
 }
 

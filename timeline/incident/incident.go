@@ -24,25 +24,16 @@ import (
 	"github.com/etwhy/etwhy/cab"
 	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/decode/cabinfo"
-	"github.com/etwhy/etwhy/decode/cursor"
 	"github.com/etwhy/etwhy/decode/winhttplog"
 	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
 )
 
 // ErrUnknown says that a path named by the user is nothing that etwhy reads.
-var ErrUnknown = errors.New("not a file that etwhy reads (.etl, .cab, or lines of WinHTTP's text trace)")
+var ErrUnknown = errors.New("not a file that etwhy reads")
 
 // A Kind says what an input is.
-type Kind string
-
-// Kinds of input.
-const (
-	ETL   Kind = "etl"
-	Cab   Kind = "cab"
-	Text  Kind = "text"       // lines of WinHTTP's text trace
-	Netsh Kind = "netsh-text" // what netsh writes beside a log: the list of processes
-	Other Kind = "other"
-)
+type Kind = timeline.Kind
 
 // An Input is one file, or one member of a container.
 type Input struct {
@@ -57,20 +48,34 @@ type Input struct {
 
 	Start, End etl.Time // of its records
 	Records    [etl.Kinds]int
-	Lines      int  // of a text
+	Lines      int  // of a text; lines, or elements, of what is no log of events
+	Entries    int  // of these, those that could be read
 	Undecoded  *int // records that events prints and that do not decode whole; nil = not counted
 	Providers  []ProviderCount
-	Anomalies  []etl.Anomaly         // of a log
-	Damage     []*cursor.FormatError // of a cabinet
+	Anomalies  []etl.Anomaly // of a log
+	Damage     []Damage      // of what is no trace
 	Loss       etl.Loss
 
 	Log *etl.Log // of an ETL input
 
 	data      *content
+	format    *format
 	decoder   *decode.Decoder
 	named     bool // by the user, not found in a folder or container
 	unread    bool // nothing of it could be read, or it is nothing that etwhy reads
 	processes []cabinfo.Entry
+
+	tell  func(*timeline.Session) // hands what was read to a timeline; nil if there is nothing
+	watch map[etl.Time]bool       // minutes in which something went wrong
+
+	channels []string // of an event log
+}
+
+// A Damage is something wrong with an input that was read as far as it goes.
+type Damage struct {
+	Kind   string // stable
+	Offset int64
+	Detail string
 }
 
 // Header returns the log's header, or a zero one for other kinds.
@@ -117,9 +122,11 @@ type TempFile interface {
 type Incident struct {
 	Inputs []*Input // by path of what was added, members behind their container
 
-	opts  Options
-	paths map[string]int
-	close []io.Closer // what is open
+	opts    Options
+	paths   map[string]int
+	close   []io.Closer // what is open
+	memory  int64       // bytes that were spooled in memory
+	spooled int64       // and altogether
 }
 
 // New returns an empty incident.
@@ -140,7 +147,7 @@ func (inc *Incident) Close() error {
 }
 
 // AddFile adds an open file, which the incident closes. label is what the user calls it.
-func (inc *Incident) AddFile(f fs.File, label string) { inc.addOpen(f, label, true) }
+func (inc *Incident) AddFile(f fs.File, label string) { inc.addOpen(f, nil, label, true) }
 
 // AddFS adds the file name of fsys, or everything below it if it is a folder. label is what the user
 // calls it. What is found in a folder and not recognised is an input of kind other; a file that was
@@ -171,7 +178,7 @@ func (inc *Incident) AddReader(r io.Reader, label string) {
 func (inc *Incident) Fail(label string, err error) { inc.fail(label, err) }
 
 func (inc *Incident) fail(label string, err error) *Input {
-	in := inc.input(label, "", Other)
+	in := inc.input(label, "", timeline.KindOther)
 	in.Err, in.named, in.unread, in.Size = err, true, true, -1
 	return in
 }
@@ -210,22 +217,29 @@ func (inc *Incident) addFolder(fsys fs.FS, root, label string) {
 }
 
 func (inc *Incident) addFile(fsys fs.FS, name, label string, named bool) {
-	f, err := fsys.Open(name)
+	again := func() (fs.File, error) { return fsys.Open(name) }
+	f, err := again()
 	if err != nil {
 		inc.fail(label, err).named = named
 		return
 	}
-	inc.addOpen(f, label, named)
+	inc.addOpen(f, again, label, named)
 }
 
-func (inc *Incident) addOpen(f fs.File, label string, named bool) {
+// addOpen adds an open file. again opens it once more; nil if that is not possible.
+func (inc *Incident) addOpen(f fs.File, again func() (fs.File, error), label string, named bool) {
 	c, err := inc.open(f)
 	if err != nil {
 		inc.fail(label, err).named = named
 		return
 	}
-	if in := inc.addContent(c, label, "", named); in.data != c || in.Kind == Other {
-		c.Close() // nothing more will be read of it, and there may be thousands
+	if c.closer != nil {
+		c.again = again
+	}
+	if in := inc.addContent(c, label, "", named); in.data != c || in.Kind == timeline.KindOther {
+		c.Close() // nothing more will be read of it
+	} else if in.format != nil {
+		c.rest() // there may be thousands
 	}
 }
 
@@ -247,18 +261,23 @@ const headBytes = winhttplog.HeadSize
 const packed Kind = "gzip"
 
 // recognise tells by its first bytes what an input of size bytes is; -1 is an unknown size.
-func recognise(head []byte, size int64) Kind {
+func recognise(head []byte, size int64) (Kind, *format) {
 	switch {
 	case etl.Sniff(head, size) == nil:
-		return ETL
+		return timeline.KindETL, nil
 	case bytes.HasPrefix(head, []byte("MSCF")):
-		return Cab
+		return timeline.KindCab, nil
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		return timeline.KindZip, nil
 	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
-		return packed
-	case winhttplog.Recognise(head):
-		return Text
+		return packed, nil
 	}
-	return Other
+	for i := range formats {
+		if formats[i].recognise(head) {
+			return formats[i].kind, &formats[i]
+		}
+	}
+	return timeline.KindOther, nil
 }
 
 // addContent recognises c and adds it and, of a container, its members.
@@ -271,7 +290,7 @@ func (inc *Incident) addContent(c *content, label, container string, named bool)
 		return in
 	}
 	head = head[:n]
-	kind := recognise(head, c.size)
+	kind, format := recognise(head, c.size)
 	if kind == packed {
 		zr, err := gzip.NewReader(io.NewSectionReader(c, 0, c.size))
 		if err != nil {
@@ -282,16 +301,18 @@ func (inc *Incident) addContent(c *content, label, container string, named bool)
 		return inc.addStream(zr, label, container, -1, named)
 	}
 	in := inc.input(label, container, kind)
-	in.Size, in.data, in.named = c.size, c, named
+	in.Size, in.data, in.named, in.format = c.size, c, named, format
 	switch kind {
-	case ETL:
+	case timeline.KindETL:
 		in.Log, in.Err = etl.NewReader(inc.counted(c), c.size, etl.WithBudget(inc.opts.Budget))
 		if in.unread = in.Err != nil; !in.unread {
 			in.decoder = decode.New(in.Log.Header())
 		}
-	case Cab:
+	case timeline.KindCab:
 		inc.addCabinet(in, c)
-	case Other:
+	case timeline.KindZip:
+		inc.addZip(in, c)
+	case timeline.KindOther:
 		in.unread = true
 		if named {
 			in.Err = unknown(label, head, c.size)
@@ -318,8 +339,8 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	n, err := io.ReadFull(r, head)
 	head = head[:n]
 	cut := err != nil && err != io.EOF && err != io.ErrUnexpectedEOF
-	if kind := recognise(head, size); kind == Other || kind == packed || cut {
-		in := inc.input(label, container, Other)
+	if kind, _ := recognise(head, size); kind == timeline.KindOther || kind == packed || inc.nested(container) && (kind == timeline.KindCab || kind == timeline.KindZip) || cut {
+		in := inc.input(label, container, timeline.KindOther)
 		in.Size, in.named, in.unread = size, named, true
 		switch {
 		case cut:
@@ -331,7 +352,7 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	}
 	c, err := inc.spool(io.MultiReader(bytes.NewReader(head), r))
 	if c == nil {
-		in := inc.input(label, container, Other)
+		in := inc.input(label, container, timeline.KindOther)
 		in.Size, in.Err, in.named, in.unread = size, err, named, true
 		return in
 	}
@@ -347,14 +368,16 @@ func (inc *Incident) addCabinet(box *Input, c *content) {
 		box.Err, box.unread = err, true
 		return
 	}
-	box.Damage = z.Damage
+	for _, e := range z.Damage {
+		box.Damage = append(box.Damage, Damage{"cut-cabinet", e.Offset, e.Name + ": " + e.Msg})
+	}
 	before := len(inc.Inputs)
 	var listed []cabinfo.Entry
 	for _, f := range z.File {
 		label := path.Join(box.Path, f.Name)
 		r, err := f.Open()
 		if err != nil {
-			in := inc.input(label, box.Path, Other)
+			in := inc.input(label, box.Path, timeline.KindOther)
 			in.Size, in.Err = f.Size, err
 			continue
 		}
@@ -374,7 +397,7 @@ func (inc *Incident) addCabinet(box *Input, c *content) {
 func (inc *Incident) addProcesses(r io.Reader, label, container string, size int64) []cabinfo.Entry {
 	const limit = 4 << 20 // a listing has a line per process
 	b, err := io.ReadAll(io.LimitReader(r, limit))
-	in := inc.input(label, container, Netsh)
+	in := inc.input(label, container, timeline.KindConsole)
 	in.Size, in.Lines = size, bytes.Count(b, []byte("\n"))
 	if err != nil {
 		in.Err = err
@@ -395,11 +418,15 @@ type Details struct {
 // Scan is pass 1 over all inputs: it leaves counts, loss, anomalies and what is needed to decode the events.
 func (inc *Incident) Scan(d Details) {
 	inc.findDuplicates(d.Hashes)
+	var texts []*Input
 	for _, in := range inc.Inputs {
-		if in.Kind == Text && in.DuplicateOf == "" {
-			in.Err = errors.Join(in.Err, in.scanText())
+		if in.DuplicateOf != "" {
+			continue
 		}
-		if in.Log == nil || in.DuplicateOf != "" {
+		if in.format != nil && in.data != nil {
+			texts = append(texts, in)
+		}
+		if in.Log == nil {
 			continue
 		}
 		inc.scanLog(in, d.Undecoded)
@@ -407,6 +434,7 @@ func (inc *Incident) Scan(d Details) {
 			in.decoder.Processes().Add(decode.Process{PID: e.PID, Name: e.Name, Services: e.Services})
 		}
 	}
+	inc.scanTexts(texts)
 }
 
 // findDuplicates hashes the inputs that have the size of another one, or all, and marks later copies of the same bytes: netsh leaves
@@ -421,11 +449,11 @@ func (inc *Incident) findDuplicates(all bool) {
 	order := slices.Clone(inc.Inputs)
 	slices.SortStableFunc(order, func(a, b *Input) int { return cmp.Compare(len(a.Container), len(b.Container)) })
 	for _, in := range order {
-		if in.data == nil || in.Kind == Other || !all && sizes[in.Size] < 2 {
+		if in.data == nil || in.Kind == timeline.KindOther || !all && sizes[in.Size] < 2 {
 			continue
 		}
 		h := sha256.New()
-		if _, err := io.Copy(h, io.NewSectionReader(inc.counted(in.data), 0, in.data.size)); err != nil {
+		if err := inc.reading(in, func(r *io.SectionReader) error { _, err := io.Copy(h, r); return err }); err != nil {
 			in.Err = errors.Join(in.Err, err)
 			continue
 		}
@@ -575,9 +603,9 @@ func (inc *Incident) Failed() bool {
 	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool { return in.named && in.unread })
 }
 
-// Readable reports whether there is any input that can tell of requests.
+// Readable reports whether there is any input that can tell something.
 func (inc *Incident) Readable() bool {
-	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool { return in.Log != nil || in.Kind == Text })
+	return slices.ContainsFunc(inc.Inputs, func(in *Input) bool { return in.Log != nil || in.format != nil && !in.unread })
 }
 
 // Span returns the time that the logs cover.

@@ -84,8 +84,8 @@ func (s *screen) input(in *Input) {
 		s.indented("The same bytes as " + in.DuplicateOf + ", which is read instead.")
 		return
 	}
-	if in.Entries > 0 {
-		s.indented(plural(in.Entries, "line") + ".")
+	if in.Lines > 0 {
+		s.indented(plural(in.Lines, "line") + ".")
 	}
 	l := in.Log
 	if l == nil {

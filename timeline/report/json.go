@@ -245,7 +245,7 @@ func newInput(in *Input) inputJSON {
 	out := inputJSON{
 		Path: in.Path, Container: known(in.Container), Kind: in.Kind, SHA256: known(in.SHA256),
 		Machine: known(in.Machine), Role: known(in.Role), Start: knownMoment(in.Start), End: knownMoment(in.End),
-		Records: known(in.Entries), Events: known(in.Entries),
+		Records: known(in.Lines), Events: known(in.Entries),
 		Providers: []providerJSON{}, Anomalies: []anomalyJSON{},
 		Error: known(in.Error), DuplicateOf: known(in.DuplicateOf),
 	}

@@ -44,7 +44,8 @@ type Input struct {
 	Role      string
 	Start     etl.Time // of its records
 	End       etl.Time
-	Entries   int      // lines or elements of what is no log
+	Lines     int      // or elements, of what is no log of events
+	Entries   int      // of these, those that could be read
 	Log       *Log     // of kind etl; nil if it could not be read
 	Damage    []Damage // of what is no log
 	Error     string   // why it was not read, or not to its end

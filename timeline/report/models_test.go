@@ -445,7 +445,7 @@ var models = map[string]func() *Analysis{
 			},
 		}
 		a := analysis(r)
-		a.Inputs = []Input{{Path: "paste.txt", Kind: "text", Size: 2100, Entries: 14, Start: r.Start, End: r.End}}
+		a.Inputs = []Input{{Path: "paste.txt", Kind: "text", Size: 2100, Lines: 14, Entries: 14, Start: r.Start, End: r.End}}
 		a.Unattributed, a.Filter = 1, "--process w3wp"
 		a.Traces[0].Health.Findings = []timeline.Finding{{
 			ID: timeline.FindTextOnly, Severity: timeline.Note,

@@ -206,7 +206,7 @@ var infoColumns = []column[*Input]{
 	{"os_build", ofLog(func(in *Input) cell { return positive(in.Log.Header.Build) })},
 	{"pointer_size", ofLog(func(in *Input) cell { return positive(in.Log.Header.PointerSize) })},
 	{"clock", ofLog(func(in *Input) cell { return text(in.Log.Header.Clock.String()) })},
-	{"records", func(in *Input) cell { return in.counted(in.Log.total, in.Entries) }},
+	{"records", func(in *Input) cell { return in.counted(in.Log.total, in.Lines) }},
 	{"events", func(in *Input) cell { return in.counted(in.Log.events, in.Entries) }},
 	{"undecoded", ofLog(func(in *Input) cell {
 		if in.Log.Undecoded == nil {

@@ -118,7 +118,7 @@ func TestInfoScreen(t *testing.T) {
 		Input{Path: "net.cab/report.etl", Container: "net.cab", Kind: "etl", Size: 43_210_987, DuplicateOf: "case/net.etl", Log: a.Inputs[0].Log},
 		Input{Path: "net.cab/processes.txt", Container: "net.cab", Kind: "netsh-text", Size: 310},
 		Input{Path: "net.cab/osinfo.txt", Container: "net.cab", Kind: "other", Size: 812},
-		Input{Path: "paste.txt", Kind: "text", Size: 1410, Entries: 14},
+		Input{Path: "paste.txt", Kind: "text", Size: 1410, Lines: 14, Entries: 14},
 	)
 	a.Inputs[0].Log.Providers = a.Inputs[0].Log.Providers[:1]
 	for _, width := range []int{80, 120} {

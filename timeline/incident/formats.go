@@ -1,0 +1,274 @@
+package incident
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/etwhy/etwhy/decode/errorpage"
+	"github.com/etwhy/etwhy/decode/eventlog"
+	"github.com/etwhy/etwhy/decode/freb"
+	"github.com/etwhy/etwhy/decode/iisconfig"
+	"github.com/etwhy/etwhy/decode/netshtext"
+	"github.com/etwhy/etwhy/decode/w3c"
+	"github.com/etwhy/etwhy/decode/winhttplog"
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// A format is a kind of file that is neither a trace nor a container.
+type format struct {
+	kind      Kind
+	recognise func(head []byte) bool
+	// scan reads all of it once. It leaves the counts, the span, what is damaged, and in tell what
+	// a timeline has to be told.
+	scan func(inc *Incident, in *Input, r *io.SectionReader) error
+	rank int // the order in which a timeline is told: what a later one keeps may depend on the earlier ones
+}
+
+// The order in which a timeline is told.
+const (
+	rankSettings = iota // what the other files are read by
+	rankTrace
+	rankRequests
+	rankLogs // of which only what the others know of may be kept
+)
+
+// formats are asked in order: one that is surer comes first.
+var formats = []format{
+	{timeline.KindFREB, freb.Recognise, (*Incident).scanFREB, rankRequests},
+	{timeline.KindConfig, isConfig, (*Incident).scanConfig, rankSettings},
+	{timeline.KindEvents, isEventLog, (*Incident).scanEvents, rankRequests},
+	{timeline.KindText, winhttplog.Recognise, (*Incident).scanText, rankTrace},
+	{timeline.KindHTTPERR, isLog(w3c.HTTPERR), (*Incident).scanLines, rankRequests},
+	{timeline.KindIISLog, isLog(w3c.IIS, w3c.AppService), (*Incident).scanLines, rankLogs},
+	{timeline.KindPage, errorpage.Recognise, (*Incident).scanPage, rankRequests},
+	{timeline.KindConsole, isConsole, (*Incident).scanConsole, rankSettings},
+}
+
+func isConfig(head []byte) bool {
+	_, ok := iisconfig.Recognise(head)
+	return ok
+}
+
+func isEventLog(head []byte) bool {
+	_, ok := eventlog.Recognise(head)
+	return ok
+}
+
+func isConsole(head []byte) bool {
+	_, ok := netshtext.Recognise(head)
+	return ok
+}
+
+// isLog recognises logs of some kinds.
+func isLog(kinds ...w3c.Kind) func([]byte) bool {
+	return func(head []byte) bool {
+		kind, ok := w3c.Recognise(head)
+		return ok && slices.Contains(kinds, kind)
+	}
+}
+
+// scanTexts scans inputs in the order of their ranks, several at a time.
+func (inc *Incident) scanTexts(inputs []*Input) {
+	for rank := rankSettings; rank <= rankLogs; rank++ {
+		work := make(chan *Input)
+		var wg sync.WaitGroup
+		for range min(runtime.GOMAXPROCS(0), 4) {
+			wg.Go(func() {
+				for in := range work {
+					in.fault(inc.reading(in, func(r *io.SectionReader) error { return in.format.scan(inc, in, r) }))
+				}
+			})
+		}
+		for _, in := range inputs {
+			if in.format.rank == rank {
+				work <- in
+			}
+		}
+		close(work)
+		wg.Wait()
+	}
+}
+
+// fault notes why the input was not read to its end.
+func (in *Input) fault(err error) {
+	switch {
+	case err == nil:
+	case in.Err == nil:
+		in.Err = err
+	default:
+		in.Err = fmt.Errorf("%w; %w", in.Err, err)
+	}
+}
+
+// scanText counts the lines of a text and finds the time that they cover.
+func (inc *Incident) scanText(in *Input, r *io.SectionReader) error {
+	for line, err := range winhttplog.Parse(r) {
+		if err != nil {
+			return err
+		}
+		in.Lines++
+		if line.Time != 0 {
+			in.cover(line.Time, line.Time)
+		}
+	}
+	in.Entries = in.Lines
+	in.tell = func(s *timeline.Session) {
+		process, pid, named := winhttplog.ParseName(path.Base(in.Path))
+		inc.again(in, func(r *io.SectionReader) {
+			for line, err := range winhttplog.Parse(r) {
+				if err != nil {
+					return
+				}
+				if named && line.PID == 0 {
+					line.Process, line.PID = process, pid
+				}
+				s.Text(line)
+			}
+		})
+	}
+	return nil
+}
+
+// again reads an input once more. An error was met by the scan already.
+func (inc *Incident) again(in *Input, read func(*io.SectionReader)) {
+	in.fault(inc.reading(in, func(r *io.SectionReader) error { read(r); return nil }))
+}
+
+// scanFREB reads a Failed Request Tracing file.
+func (inc *Incident) scanFREB(in *Input, r *io.SectionReader) error {
+	t, err := freb.NewReader(r)
+	if err != nil {
+		in.unread = true
+		return err
+	}
+	q, err := t.Request()
+	for _, a := range t.Anomalies() {
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.Detail})
+	}
+	if q == nil {
+		in.unread = err != nil
+		return err
+	}
+	in.Entries = q.Events
+	in.Lines = t.Count()
+	in.cover(q.Start, q.Start)
+	in.cover(q.Last, max(q.End, q.Last))
+	in.tell = func(s *timeline.Session) { s.FREB(q) }
+	return err
+}
+
+// scanLines reads a log of IIS or HTTP.sys.
+func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
+	options := w3c.Options{Name: path.Base(in.Path)}
+	log := w3c.NewReader(r, options)
+	in.watch = map[etl.Time]bool{}
+	var failed error
+	for e, err := range log.Entries() {
+		if err != nil {
+			failed = err
+			break
+		}
+		if status, _ := e.Status(); (status >= 500 || e.Kind() == w3c.HTTPERR) && e.Time != 0 && len(in.watch) < maxWatched {
+			in.watch[e.Time/timeline.Minute], in.watch[e.Start()/timeline.Minute] = true, true
+		}
+	}
+	for _, a := range log.Anomalies() {
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
+	}
+	c := log.Coverage()
+	in.cover(c.First, c.Last)
+	in.Lines, in.Entries = int(log.Lines()), int(c.Entries)
+	in.tell = func(s *timeline.Session) {
+		inc.again(in, func(r *io.SectionReader) {
+			for e, err := range w3c.NewReader(r, options).Entries() {
+				if err != nil {
+					return
+				}
+				s.LogEntry(e)
+			}
+		})
+	}
+	return failed
+}
+
+// scanEvents reads an event log in any of its forms.
+func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
+	log := eventlog.NewReader(r, r.Size(), eventlog.Options{Name: in.Path})
+	var told []*eventlog.Entry
+	var failed error
+	for e, err := range log.Entries() {
+		if err != nil {
+			failed = err
+			break
+		}
+		if e.Channel != "" && !slices.Contains(in.channels, e.Channel) && len(in.channels) < maxChannels {
+			in.channels = append(in.channels, e.Channel)
+		}
+		if _, ok := e.Fact(); ok && len(told) < maxTold {
+			told = append(told, e.Clone())
+		}
+	}
+	for _, a := range log.Anomalies() {
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
+	}
+	c := log.Coverage()
+	if !c.Local {
+		in.cover(c.First, c.Last)
+	}
+	in.Lines, in.Entries = int(c.Entries), int(c.Entries)
+	in.tell = func(s *timeline.Session) {
+		for _, e := range told {
+			s.Happened(e)
+		}
+	}
+	return failed
+}
+
+// Bounds on what is kept of one event log.
+const (
+	maxChannels = 20
+	maxTold     = 50_000
+)
+
+// scanConfig reads a configuration file of IIS.
+func (inc *Incident) scanConfig(in *Input, r *io.SectionReader) error {
+	f, err := iisconfig.Parse(r, in.Path)
+	for _, a := range f.Anomalies {
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), -1, fmt.Sprintf("line %d: %s", a.Line, a.Detail)})
+	}
+	in.tell = func(s *timeline.Session) { s.Settings(f) }
+	return err
+}
+
+// scanConsole reads what a command printed.
+func (inc *Incident) scanConsole(in *Input, r *io.SectionReader) error {
+	t, err := netshtext.Parse(r)
+	if t == nil {
+		in.unread = true
+		return err
+	}
+	for _, a := range t.Anomalies {
+		in.Damage = append(in.Damage, Damage{"console-text", -1, fmt.Sprintf("line %d: %s", a.Line, a.Kind)})
+	}
+	in.tell = func(s *timeline.Session) { s.Console(t) }
+	return err
+}
+
+// scanPage reads an error page that somebody saved.
+func (inc *Incident) scanPage(in *Input, r *io.SectionReader) error {
+	p, err := errorpage.Parse(r)
+	if p == nil {
+		in.unread = true
+		return err
+	}
+	in.tell = func(s *timeline.Session) { s.Page(p) }
+	return err
+}
+
+// maxWatched bounds the minutes in which a log saw something go wrong: a month.
+const maxWatched = 31 * 24 * 60

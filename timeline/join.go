@@ -1,0 +1,652 @@
+package timeline
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/freb"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// Joining makes one request of what several files tell of the same exchange:
+//
+//	ARR server                                          content server
+//	  log line ─┐                                         log line, HTTPERR ─┐
+//	  FREB ─────┼─ inbound ─► proxied request ◄─ behind ─ FREB ──────────────┤
+//	  trace ────┼─ inbound                                trace ─────────────┘
+//	            └─ outbound
+//
+// What an id proves (X-ARR-LOG-ID, an activity, an address with its port) comes first. Where only URL and time
+// speak, exactly one candidate has to fit; of several, none is joined and all are listed.
+
+// Ways in which two witnesses are known to be of the same exchange.
+const (
+	byLogID    = "X-ARR-LOG-ID"
+	byActivity = "activity id"
+	byClient   = "client address and port"
+	byAddress  = "addresses and ports of the connection"
+	byForward  = "X-Forwarded-For"
+	byProcess  = "process, URL and time"
+	byURL      = "URL, method and time"
+)
+
+// join makes one request of what belongs together. Call it once all inputs are read.
+func (b *Builder) join() {
+	b.findMachines()
+	b.giveRoles()
+	b.joinWitnesses()
+	b.joinHalves()
+	for _, r := range b.requests {
+		if r.into == nil && r.sight != nil && r.sight.onward && r.Side == Server {
+			r.forward()
+		}
+	}
+	b.giveRoles() // what was joined tells of more servers
+	b.joinBehind()
+	b.requests = slices.DeleteFunc(b.requests, func(r *Request) bool { return r.into != nil })
+}
+
+// on returns the machine that a request was seen at.
+func (b *Builder) on(r *Request) *Machine { return b.sessions[r.Input].on }
+
+// A pageKey says which page was asked for at which machine.
+type pageKey struct {
+	on           *Machine
+	method, path string
+}
+
+// richness orders the witnesses of an exchange at one machine: the one that knows most comes first.
+var richness = map[Kind]int{KindETL: 0, KindFREB: 1, KindIISLog: 2, KindHTTPERR: 3}
+
+// kind returns what the request is known from.
+func (r *Request) kind() Kind {
+	if r.sight == nil {
+		return KindETL
+	}
+	return r.sight.kind
+}
+
+// joinWitnesses joins what the trace, FREB, the log and HTTPERR of one machine have of a request that came in.
+func (b *Builder) joinWitnesses() {
+	var served []*Request
+	for _, r := range b.requests {
+		if r.Side == Server {
+			served = append(served, r)
+		}
+	}
+	slices.SortStableFunc(served, func(x, y *Request) int { return cmp.Compare(richness[x.kind()], richness[y.kind()]) })
+	type id struct {
+		on     *Machine
+		id     string
+		onward bool // of a machine that is proxy and content server in one, the log has both halves
+	}
+	ids := map[id]*Request{}
+	clients := map[id][]*Request{}
+	pages := map[pageKey][]*Request{}
+	var rest []*Request
+	for _, r := range served {
+		on := b.on(r)
+		w := r.sight
+		onward := w != nil && w.onward
+		byID, byAct := id{on, strings.ToLower(r.LogID), onward}, id{on: on, id: r.Activity.String()}
+		endpoint := id{on: on, id: r.Client}
+		hub, by := (*Request)(nil), ""
+		if r.LogID != "" && ids[byID] != nil {
+			hub, by = ids[byID], byLogID
+		}
+		if hub == nil && !r.Activity.IsZero() && ids[byAct] != nil {
+			hub, by = ids[byAct], byActivity
+		}
+		if _, _, err := net.SplitHostPort(r.Client); hub == nil && err == nil {
+			for _, q := range clients[endpoint] {
+				if q.kind() != r.kind() && samePath(q, r) && meets(q, r, 0, 2*etl.Second) {
+					hub, by = q, byClient
+				}
+			}
+			clients[endpoint] = append(clients[endpoint], r)
+		}
+		if hub != nil && (hub.kind() == r.kind() || !meets(hub, r, 0, sameDay)) {
+			hub = nil
+		}
+		if hub != nil {
+			hub.absorb(r, by, Certain)
+			continue
+		}
+		if r.LogID != "" {
+			ids[byID] = r
+		}
+		if !r.Activity.IsZero() {
+			ids[byAct] = r
+		}
+		if r.kind() == KindIISLog || r.kind() == KindHTTPERR {
+			rest = append(rest, r)
+			continue
+		}
+		for _, p := range r.paths() {
+			key := pageKey{on, r.Method, p}
+			pages[key] = append(pages[key], r)
+		}
+	}
+	// Without an id: the same page, the same end, the same answer.
+	fits := func(hub, r *Request) bool {
+		if hub.into != nil || hub.by(r.kind()) != nil || hub.LogID != "" && r.LogID != "" && hub.LogID != r.LogID {
+			return false
+		}
+		if hub.Status != 0 && r.Status != 0 && (hub.Status != r.Status || hub.HasSub && r.HasSub && hub.SubStatus != r.SubStatus) {
+			return false
+		}
+		if x, y := hostName(hub.Client), hostName(r.Client); x != "" && y != "" && x != y && hub.sight != nil && hostName(hub.sight.forwarded) != y {
+			return false
+		}
+		// A log gives the end in whole seconds, and counts from the first byte to the last one sent.
+		end := hub.End
+		return !end.IsZero() && r.End <= end+etl.Second && r.End > end-2*etl.Second && r.Start <= hub.Start+2*etl.Second
+	}
+	joinUnique(rest, func(r *Request) []*Request { return pages[pageKey{b.on(r), r.Method, pathOfRequest(r)}] }, fits,
+		func(hub, r *Request) { hub.absorb(r, byURL, Likely) }, nil)
+}
+
+// sameDay is how far apart the clocks of two machines may be at the most.
+const sameDay = 12 * 60 * Minute
+
+// pathOfRequest returns the path for joins.
+func pathOfRequest(r *Request) string {
+	if r.sight != nil {
+		return r.sight.path
+	}
+	return pathOf(r.URL)
+}
+
+func samePath(q, r *Request) bool { return pathOfRequest(q) == pathOfRequest(r) }
+
+// meets reports whether two requests overlap in time, within slack, once shift was added to the times of the second.
+func meets(q, r *Request, shift time.Duration, slack etl.Time) bool {
+	d := etl.Time(shift / 100)
+	return r.Start+d <= ended(q)+slack && ended(r)+d >= q.Start-slack
+}
+
+// ended is when a request ended, or when it was last heard of.
+func ended(r *Request) etl.Time { return max(r.End, r.Start) }
+
+// joinUnique joins each r with the one candidate that fits it, provided that this fits no other r; of several,
+// none is joined and rivals is told of them.
+func joinUnique(rest []*Request, candidates func(*Request) []*Request, fits func(hub, r *Request) bool,
+	join func(hub, r *Request), rivals func(r *Request, list []*Request)) {
+	found := make([][]*Request, len(rest))
+	wanted := map[*Request]int{}
+	for i, r := range rest {
+		for _, q := range candidates(r) {
+			if fits(q, r) {
+				found[i] = append(found[i], q)
+				wanted[q]++
+			}
+		}
+	}
+	for i, r := range rest {
+		switch list := found[i]; {
+		case len(list) == 1 && wanted[list[0]] == 1:
+			join(list[0], r)
+		case len(list) > 0 && rivals != nil:
+			rivals(r, list)
+		}
+	}
+}
+
+// absorb makes r a witness of the same exchange at the same machine.
+func (r *Request) absorb(q *Request, by string, sure Confidence) {
+	w := r.witness()
+	r.relate(q, by, sure)
+	w.same = append(w.same, q)
+	q.into = r
+	if s := q.sight; s != nil {
+		if s.took >= 0 && w.took < 0 {
+			w.took = s.took
+		}
+		w.win32 = cmp.Or(w.win32, s.win32)
+		w.reason = cmp.Or(w.reason, s.reason)
+		w.site = cmp.Or(w.site, s.site)
+		w.forwarded, w.original = cmp.Or(w.forwarded, s.forwarded), cmp.Or(w.original, s.original)
+		w.serverStatus = max(w.serverStatus, s.serverStatus)
+		w.onward = w.onward || s.onward
+		w.forwarder = max(w.forwarder, s.forwarder)
+		if s.freb != nil && w.freb == nil {
+			w.freb = s.freb
+		}
+		for _, x := range s.same {
+			w.same = append(w.same, x)
+			x.into = r
+		}
+	}
+	r.LogID = cmp.Or(r.LogID, q.LogID)
+	r.PID, r.Process, r.AppPool = cmp.Or(r.PID, q.PID), cmp.Or(r.Process, q.Process), cmp.Or(r.AppPool, q.AppPool)
+	r.Queue, r.Farm = cmp.Or(r.Queue, q.Queue), cmp.Or(r.Farm, q.Farm)
+	r.Method, r.Host = cmp.Or(r.Method, q.Method), cmp.Or(r.Host, q.Host)
+	if strings.Contains(q.URL, "://") && !strings.Contains(r.URL, "://") || r.URL == "" {
+		r.URL = q.URL
+	}
+	if r.Client == "" || strings.HasPrefix(q.Client, r.Client) {
+		r.Client = q.Client
+	}
+	if r.Activity.IsZero() {
+		r.Activity = q.Activity
+	}
+	if r.Status == 0 || r.Status == q.Status && !r.HasSub {
+		r.Status, r.SubStatus, r.HasSub = q.Status, q.SubStatus, q.HasSub
+	}
+	if r.MadeBy == nil || r.MadeBy.Module == "" && q.MadeBy != nil && q.MadeBy.Module != "" {
+		r.MadeBy = q.MadeBy
+	}
+	r.worsen(q)
+}
+
+// worsen takes the outcome of another witness, if that knows of trouble that this one did not see.
+func (r *Request) worsen(q *Request) {
+	rank := func(o Outcome) int { return [...]int{Unfinished: 0, OK: 1, Cancelled: 2, Failed: 3}[o] }
+	if rank(q.Outcome) <= rank(r.Outcome) {
+		return
+	}
+	if r.Outcome == Unfinished {
+		r.End = max(q.End, r.Start)
+		for i := range r.Phases {
+			if p := &r.Phases[i]; p.End.IsZero() {
+				p.End, p.Outcome = max(r.End, p.Start), q.Outcome
+			}
+		}
+	}
+	r.Outcome, r.Phase = q.Outcome, ""
+	if r.facts == nil {
+		r.facts = new(facts)
+	}
+	if q.facts != nil {
+		r.facts.seen |= q.facts.seen
+		r.facts.call = cmp.Or(r.facts.call, q.facts.call)
+	}
+}
+
+// relate lists another witness.
+func (r *Request) relate(q *Request, by string, sure Confidence) {
+	at := q.End
+	if at.IsZero() {
+		at = q.Start
+	}
+	text := ""
+	if q.sight != nil {
+		text = q.sight.text
+	}
+	r.Related = append(r.Related, Related{Input: q.Input, Kind: string(q.kind()), By: by, Confidence: sure, Time: at, Text: text})
+	if q.sight != nil {
+		for _, x := range q.Related {
+			x.Confidence = min(x.Confidence, sure)
+			r.Related = append(r.Related, x)
+		}
+	}
+}
+
+// joinHalves joins what came in at a proxy with what it sent on, as its trace shows.
+func (b *Builder) joinHalves() {
+	ids := map[string][]*Request{}
+	pages := map[pageKey][]*Request{}
+	for _, r := range b.requests {
+		if r.Side == Client && r.into == nil && r.kind() == KindETL {
+			if r.LogID != "" {
+				ids[strings.ToLower(r.LogID)] = append(ids[strings.ToLower(r.LogID)], r)
+			}
+			key := pageKey{b.on(r), r.Method, pathOf(r.URL)}
+			pages[key] = append(pages[key], r)
+		}
+	}
+	if len(pages) == 0 {
+		return
+	}
+	var rest []*Request
+	for _, in := range b.requests {
+		if in.Side != Server || in.into != nil {
+			continue
+		}
+		w := in.sight
+		if list := ids[strings.ToLower(in.LogID)]; in.LogID != "" && w != nil && w.onward {
+			if len(list) == 1 && list[0].into == nil && meets(list[0], in, 0, 5*Minute) {
+				list[0].enclose(in, byLogID, Certain)
+			}
+			continue // the id would have been there
+		}
+		if w != nil && w.onward || in.kind() == KindETL {
+			rest = append(rest, in)
+		}
+	}
+	fits := func(out, in *Request) bool {
+		if out.into != nil || out.Proxied || in.PID != 0 && out.PID != in.PID || out.LogID != "" && in.LogID != "" && out.LogID != in.LogID {
+			return false
+		}
+		slack := 50 * etl.Millisecond // FREB's clock ticks every 16 ms
+		if in.sight != nil && in.sight.coarse {
+			slack = 2 * etl.Second
+		}
+		return out.Start >= in.Start-slack && ended(out) <= ended(in)+slack
+	}
+	joinUnique(rest, func(in *Request) []*Request { return pages[pageKey{b.on(in), in.Method, pathOfRequest(in)}] }, fits,
+		func(out, in *Request) { out.enclose(in, byProcess, Likely) }, nil)
+}
+
+// enclose makes the outbound half r and the inbound half one proxied request: what the client asked and got is
+// that of the inbound half, where it stopped that of the outbound one.
+func (r *Request) enclose(in *Request, by string, sure Confidence) {
+	status, sub, hasSub := r.Status, r.SubStatus, r.HasSub
+	r.Status = 0 // what the client got, only the inbound half knows
+	phase := r.Phase
+	r.absorb(in, by, sure)
+	if r.Status == 0 {
+		r.Status, r.SubStatus, r.HasSub = status, sub, hasSub
+	}
+	if r.Outcome == Failed && phase != "" {
+		r.Phase = phase
+	}
+	r.Proxied = true
+	r.Method, r.URL, r.Host = cmp.Or(in.Method, r.Method), cmp.Or(in.URL, r.URL), cmp.Or(in.Host, r.Host)
+	if !strings.Contains(r.URL, "://") && r.Host != "" {
+		r.URL = "http://" + r.Host + r.URL
+	}
+	r.Client = cmp.Or(in.Client, r.Client)
+	if in.MadeBy != nil {
+		r.MadeBy = in.MadeBy
+	}
+	coarse := in.sight != nil && in.sight.coarse && in.by(KindFREB) == nil
+	if !coarse {
+		r.Start = min(r.Start, in.Start)
+		if !in.End.IsZero() && !r.End.IsZero() {
+			r.End = max(r.End, in.End)
+		}
+		return
+	}
+	// A log ends a second early at most. Whatever of its time does not fit was spent before.
+	if w := in.sight; w.took >= 0 && !r.End.IsZero() {
+		if more := w.took - r.End.Sub(r.Start); more > 0 {
+			r.Start = r.Start.Add(-min(more, in.End.Add(time.Second).Sub(in.Start)))
+		}
+	}
+}
+
+// forward makes a request that came in at a proxy one that it sent on, by what the proxy's FREB file or log tell
+// of the outbound half.
+func (r *Request) forward() {
+	w := r.sight
+	r.Side, r.Proxied = Client, true
+	r.Server = ""
+	if r.facts == nil && r.Outcome != OK {
+		r.facts = new(facts)
+	}
+	if n := w.win32; n != 0 && r.Outcome == Failed {
+		if isWinHTTP(n) {
+			r.WinHTTP = WinHTTPCode{n, FromLog}
+		}
+		r.Error = n
+	}
+	r.Phases, r.Phase = nil, ""
+	q := w.freb
+	if q == nil || q.Forward() == nil {
+		if r.Outcome == Cancelled {
+			r.Phases = nil
+		}
+		r.routed()
+		return
+	}
+	f := q.Forward()
+	r.Server, r.Farm = f.Server, cmp.Or(f.Farm, r.Farm)
+	if r.MadeBy == nil && f.Failed {
+		r.MadeBy = &MadeBy{Tier: strings.ToLower(f.By.String())}
+	}
+	if c := win32Of(f.Code); c != 0 && r.Outcome == Failed {
+		r.Error = c
+		if isWinHTTP(c) {
+			r.WinHTTP = WinHTTPCode{c, FromLog}
+		}
+	}
+	if r.facts != nil {
+		r.facts.seen &^= factHeaders
+		r.facts.seen |= reached[f.Phase]
+		r.facts.wait = f.Waited()
+	}
+	if r.Outcome == OK {
+		return
+	}
+	steps := f.Phase.Steps()
+	if len(steps) == 1 {
+		r.Phase = PhaseName(steps[0])
+	}
+	if r.Phase == PhaseRoute || r.Phase == "" {
+		r.routed()
+		return
+	}
+	from := max(cmp.Or(f.Progress, f.Start, r.Start), r.Start)
+	detail := ""
+	switch f.Phase {
+	case freb.AwaitingHeaders:
+		detail = "headers"
+	case freb.ReceivingBody:
+		detail = "body"
+	}
+	p := Phase{Name: r.Phase, Detail: detail, Start: from, End: max(cmp.Or(f.End, r.End), from), Outcome: r.Outcome}
+	if r.Outcome == Failed {
+		p.Error = r.Error
+	}
+	p.End = min(p.End, max(r.End, from))
+	r.Phases = []Phase{p}
+}
+
+// routed says of a request that no server was found for that it stopped there.
+func (r *Request) routed() {
+	if r.Status == 502 && r.SubStatus == 4 && r.Outcome == Failed {
+		r.Phase, r.Phases, r.Error, r.WinHTTP = PhaseRoute, nil, 0, WinHTTPCode{}
+	}
+}
+
+// reached is what a FREB file shows of an exchange that came so far.
+var reached = map[freb.Phase]fact{
+	freb.AwaitingHeaders: factTried | factConnected | factSending | factSent,
+	freb.ReceivingBody:   factTried | factConnected | factSending | factSent | factBytes | factStatus | factHeaders,
+	freb.Sending:         factTried | factConnected | factSending,
+	freb.Securing:        factTried | factConnected | factTLS,
+	freb.Connecting:      factTried,
+	freb.Resolving:       factResolve,
+	freb.Completed:       factTried | factConnected | factSending | factSent | factBytes | factStatus | factHeaders,
+}
+
+// joinBehind finds what the content servers have of the requests that a proxy passed on.
+func (b *Builder) joinBehind() {
+	var fronts []*Request
+	ids, forwarded, clients := map[string][]*Request{}, map[string][]*Request{}, map[string][]*Request{}
+	pages := map[[2]string][]*Request{}
+	for _, r := range b.requests {
+		switch {
+		case r.into != nil:
+		case r.Side == Client:
+			if b.on(r).Role == RoleProxy || r.Proxied {
+				fronts = append(fronts, r)
+			}
+		default:
+			if r.LogID != "" {
+				ids[strings.ToLower(r.LogID)] = append(ids[strings.ToLower(r.LogID)], r)
+			}
+			if w := r.sight; w != nil && strings.Contains(w.forwarded, ":") {
+				forwarded[w.forwarded] = append(forwarded[w.forwarded], r)
+			}
+			if _, _, err := net.SplitHostPort(r.Client); err == nil {
+				clients[r.Client] = append(clients[r.Client], r)
+			}
+			for _, p := range r.paths() {
+				pages[[2]string{r.Method, p}] = append(pages[[2]string{r.Method, p}], r)
+			}
+		}
+	}
+	if len(fronts) == 0 || len(pages) == 0 {
+		return
+	}
+	var rest []*Request
+	for _, p := range fronts {
+		type lookup struct {
+			list []*Request
+			by   string
+		}
+		var looks []lookup
+		if p.LogID != "" {
+			looks = append(looks, lookup{ids[strings.ToLower(p.LogID)], byLogID})
+		}
+		if strings.Contains(p.Client, ":") {
+			looks = append(looks, lookup{forwarded[p.Client], byForward})
+		}
+		if p.Connection != nil {
+			looks = append(looks, lookup{clients[p.Connection.Local], byAddress})
+		}
+		for _, l := range looks {
+			list := slices.DeleteFunc(slices.Clone(l.list), func(q *Request) bool {
+				slack := etl.Time(sameDay)
+				if l.by != byLogID { // ports are used again
+					slack = 5 * Minute
+				}
+				return q.into != nil || q == p || !meets(p, q, 0, slack) || l.by != byLogID && !samePage(p, q)
+			})
+			if len(list) == 1 {
+				p.see(list[0], l.by, Certain)
+				break
+			}
+		}
+		if p.sight == nil || p.sight.behind == nil {
+			rest = append(rest, p)
+		}
+	}
+	b.setClocks(fronts)
+	fits := func(q, p *Request) bool {
+		on, at := b.on(q), b.on(p)
+		if q.into != nil || on == at || p.LogID != "" && q.LogID != "" {
+			return false
+		}
+		if target, ok := plainAddress(p.Server); ok && len(on.addresses) > 0 && !on.addresses[target] {
+			return false // it went to another server
+		}
+		if from, ok := plainAddress(q.Client); ok && len(at.addresses) > 0 && !at.addresses[from] && q.sight != nil && q.sight.kind != KindIISLog {
+			return false // it came from elsewhere
+		}
+		// Not before it was sent on, and it arrives at once.
+		slack := 500 * etl.Millisecond
+		if q.sight != nil && q.sight.coarse || p.sight != nil && p.sight.coarse {
+			slack = 2 * etl.Second
+		}
+		d := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
+		if q.Partial == PartialStart {
+			return q.End+d >= p.Start-slack && q.End+d <= ended(p)+slack
+		}
+		return q.Start+d >= p.Start-slack && q.Start+d <= ended(p)+slack && q.Start+d <= p.Start+5*etl.Second+slack
+	}
+	joinUnique(rest, func(p *Request) []*Request {
+		list := pages[[2]string{p.Method, pathOfRequest(p)}]
+		if len(p.Attempts) > 0 {
+			if sent := pathOf(p.Attempts[0].URL); sent != pathOfRequest(p) {
+				list = slices.Concat(list, pages[[2]string{p.Method, sent}])
+			}
+		}
+		return list
+	}, fits, func(q, p *Request) { p.see(q, byURL, Likely) }, func(p *Request, list []*Request) {
+		if p.Outcome == OK {
+			return
+		}
+		for _, q := range list[:min(len(list), 3)] {
+			p.relate(q, byURL, Possible)
+			p.witness().rivals = append(p.witness().rivals, q)
+		}
+	})
+}
+
+// paths returns the paths under which others may know a request.
+func (r *Request) paths() []string {
+	list := []string{pathOfRequest(r)}
+	add := func(p string) {
+		if p != "" && !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	if w := r.sight; w != nil {
+		add(w.original)
+		if w.freb != nil { // the log has the page that the request was led to in the end
+			if w.freb.Header != nil {
+				add(pathOf(w.freb.Header.URL))
+			}
+			for _, u := range w.freb.Rewrites {
+				add(pathOf(u))
+			}
+		}
+	}
+	return list
+}
+
+// samePage reports whether the proxied request p and the content server's q are for the same page.
+func samePage(p, q *Request) bool {
+	return p.Method == q.Method && (slices.Contains(q.paths(), pathOfRequest(p)) ||
+		len(p.Attempts) > 0 && slices.Contains(q.paths(), pathOf(p.Attempts[0].URL)))
+}
+
+// see makes q what the content server saw of the proxied request p.
+func (p *Request) see(q *Request, by string, sure Confidence) {
+	w := p.witness()
+	p.relate(q, by, sure)
+	w.behind = q
+	q.into = p
+}
+
+// setClocks estimates how far the clocks of the content servers are off those of the proxies in front, from the
+// exchanges that both saw and an id proves.
+func (b *Builder) setClocks(fronts []*Request) {
+	type pair struct{ front, back *Machine }
+	type window struct {
+		low, high etl.Time // to be added to the back's times
+		slack     etl.Time // of low
+		n         int
+	}
+	windows := map[pair]*window{}
+	var order []pair
+	for _, p := range fronts {
+		if p.sight == nil || p.sight.behind == nil {
+			continue
+		}
+		q := p.sight.behind
+		key := pair{b.on(p), b.on(q)}
+		if key.front == key.back || q.Partial == PartialStart {
+			continue
+		}
+		w := windows[key]
+		if w == nil {
+			w = &window{low: -1 << 62, high: 1 << 62}
+			windows[key] = w
+			order = append(order, key)
+		}
+		w.n++
+		// The server cannot have begun before the proxy did. An answer that arrived had left before; of one that
+		// the proxy did not wait for, only the beginning tells, which follows within seconds.
+		slack := 20 * etl.Millisecond
+		if q.sight != nil && q.sight.coarse || p.sight != nil && p.sight.coarse && p.kind() != KindETL {
+			slack = etl.Second + slack
+		}
+		if low := p.Start - q.Start - slack; low > w.low {
+			w.low, w.slack = low, slack
+		}
+		if p.Outcome == OK && !p.End.IsZero() && !q.End.IsZero() {
+			w.high = min(w.high, p.End-q.End+slack)
+		} else {
+			w.high = min(w.high, p.Start-q.Start+5*etl.Second)
+		}
+	}
+	for _, key := range order {
+		w := windows[key]
+		if w.low > w.high {
+			w.low, w.high = (w.low+w.high)/2, (w.low+w.high)/2 // the clock was set meanwhile, or drifts
+		}
+		key.back.ClockFrom, key.back.ClockPairs = key.front.Name, w.n
+		if w.low <= 0 && w.high >= 0 {
+			continue // they agree as far as that can be told
+		}
+		// A server begins as soon as the request arrives: the truth is near the lower end.
+		key.back.ClockOffset = min(w.low+w.slack, w.high).Sub(0)
+	}
+}

@@ -1,0 +1,390 @@
+package timeline
+
+import (
+	"cmp"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/freb"
+	"github.com/etwhy/etwhy/decode/iisconfig"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// A Role is what a machine does in the exchanges.
+type Role string
+
+const (
+	RoleUnknown Role = ""
+	RoleProxy   Role = "arr"     // passes requests on
+	RoleContent Role = "content" // answers those that a proxy passes on
+)
+
+// A Machine is a computer that inputs come from. Inputs are told apart by the computer's name, by the
+// addresses that it answers at, and, where a file has neither, by the folder that it lies in.
+type Machine struct {
+	Name   string // as files have it; else an address, or the folder
+	Role   Role
+	Inputs []int // of it
+
+	// ClockOffset is what has to be added to the times of this machine to fit those of ClockFrom,
+	// estimated from ClockPairs exchanges that both saw. 0 where they agree as far as that can be told.
+	ClockOffset time.Duration
+	ClockFrom   string
+	ClockPairs  int
+
+	names     map[string]bool
+	addresses map[string]bool
+	known     []coverage // of each kind of source
+
+	happened   []*occurrence     // by time
+	settings   *iisconfig.Server // never nil once the inputs are joined
+	configured bool              // settings are of a file, not only the defaults
+	consoles   []printed
+}
+
+// A coverage is a time of which the inputs of a kind speak.
+type coverage struct {
+	kind        Kind
+	first, last etl.Time
+}
+
+// host notes the name of the computer that a file is from.
+func (s *Session) host(name string) {
+	if name == "" || s.machine == name {
+		return
+	}
+	if s.machine == "" {
+		s.machine = name
+	}
+}
+
+// address notes an address that requests came in at, with or without port.
+func (s *Session) address(local string) {
+	if a, ok := plainAddress(local); ok && !s.addresses[a] && len(s.addresses) < maxAddresses {
+		if s.addresses == nil {
+			s.addresses = map[string]bool{}
+		}
+		s.addresses[a] = true
+	}
+}
+
+// maxAddresses bounds the addresses of one machine.
+const maxAddresses = 100
+
+// plainAddress returns the address in "10.0.0.5:80", if it is one that tells machines apart.
+func plainAddress(s string) (string, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		ap, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return "", false
+		}
+		a = ap.Addr()
+	}
+	a = a.Unmap().WithZone("")
+	return a.String(), !a.IsLoopback() && !a.IsUnspecified() && !a.IsLinkLocalUnicast()
+}
+
+// hostLabel is the name of a computer without its domain, in lower case.
+func hostLabel(name string) string {
+	name, _, _ = strings.Cut(strings.ToLower(name), ".")
+	return name
+}
+
+// A partition joins sessions into machines.
+type partition struct {
+	sessions []*Session
+	parent   []int
+}
+
+func (p *partition) find(i int) int {
+	for p.parent[i] != i {
+		p.parent[i] = p.parent[p.parent[i]]
+		i = p.parent[i]
+	}
+	return i
+}
+
+// name returns a computer name of the set that i is in, or "".
+func (p *partition) name(i int) string {
+	root := p.find(i)
+	for j, s := range p.sessions {
+		if s.machine != "" && p.find(j) == root {
+			return hostLabel(s.machine)
+		}
+	}
+	return ""
+}
+
+// join makes i and j one machine, unless their computers have different names.
+func (p *partition) join(i, j int) {
+	a, b := p.find(i), p.find(j)
+	if a == b {
+		return
+	}
+	if x, y := p.name(a), p.name(b); x != "" && y != "" && x != y {
+		return
+	}
+	p.parent[max(a, b)] = min(a, b)
+}
+
+// findMachines tells which inputs are from the same machine.
+func (b *Builder) findMachines() {
+	p := &partition{sessions: b.sessions, parent: make([]int, len(b.sessions))}
+	for i := range p.parent {
+		p.parent[i] = i
+	}
+	names, addresses := map[string]int{}, map[string]int{}
+	for i, s := range b.sessions {
+		if n := hostLabel(s.machine); n != "" {
+			if j, ok := names[n]; ok {
+				p.parent[p.find(i)] = p.find(j)
+			} else {
+				names[n] = i
+			}
+		}
+	}
+	for i, s := range b.sessions {
+		for _, a := range sortedKeys(s.addresses) {
+			if j, ok := addresses[a]; ok {
+				p.join(i, j)
+			} else {
+				addresses[a] = i
+			}
+		}
+	}
+	b.joinFolders(p)
+	index := map[int]int{}
+	for i, s := range b.sessions {
+		root := p.find(i)
+		n, ok := index[root]
+		if !ok {
+			n = len(b.machines)
+			index[root] = n
+			b.machines = append(b.machines, &Machine{names: map[string]bool{}, addresses: map[string]bool{}})
+		}
+		s.on = b.machines[n]
+		s.on.add(i, s)
+	}
+	for _, m := range b.machines {
+		m.finish(b)
+	}
+}
+
+// joinFolders gives files that tell nothing of their machine to the one machine that the others in their folder,
+// or in one around it, are from.
+func (b *Builder) joinFolders(p *partition) {
+	folders := map[string][]int{}
+	for i, s := range b.sessions {
+		if s.in.Kind == KindOther || s.in.Kind == KindCab || s.in.Kind == KindZip {
+			continue
+		}
+		for d := path.Dir(s.in.Path); ; d = path.Dir(d) {
+			folders[d] = append(folders[d], i)
+			if d == "." || d == "/" || path.Dir(d) == d {
+				break
+			}
+		}
+	}
+	dirs := sortedKeys(folders)
+	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(strings.Count(b, "/"), strings.Count(a, "/")) }) // the deepest first
+	top := commonFolder(b.sessions)
+	for _, d := range dirs {
+		if len(d) < len(top) {
+			continue // above everything: it tells nothing
+		}
+		var told, addressed, blank []int // a member of each machine with a name, with addresses only, and files with neither
+		seen := map[int]bool{}
+		for _, i := range folders[d] {
+			root := p.find(i)
+			if seen[root] {
+				continue
+			}
+			seen[root] = true
+			switch {
+			case p.name(i) != "":
+				told = append(told, i)
+			case b.anyAddress(p, root):
+				addressed = append(addressed, i)
+			default:
+				blank = append(blank, i)
+			}
+		}
+		known := slices.Concat(told, addressed)
+		switch {
+		case len(told) == 1 && (d != top || len(addressed) <= 1):
+			// A folder of one machine: it may have several addresses.
+			for _, i := range slices.Concat(addressed, blank) {
+				p.join(told[0], i)
+			}
+		case len(known) == 1, len(known) == 0 && len(blank) > 1:
+			for _, i := range slices.Concat(known, blank)[1:] {
+				p.join(slices.Concat(known, blank)[0], i)
+			}
+		case len(told) == 0 && d != top:
+			for _, i := range slices.Concat(addressed, blank)[1:] {
+				p.join(addressed[0], i)
+			}
+		}
+	}
+}
+
+func (b *Builder) anyAddress(p *partition, root int) bool {
+	for i, s := range b.sessions {
+		if len(s.addresses) > 0 && p.find(i) == root {
+			return true
+		}
+	}
+	return false
+}
+
+// commonFolder returns the folder that all inputs lie in.
+func commonFolder(sessions []*Session) string {
+	top := ""
+	for i, s := range sessions {
+		d := path.Dir(s.in.Path)
+		if i == 0 {
+			top = d
+		}
+		for top != "." && top != "/" && d != top && !strings.HasPrefix(d, top+"/") {
+			top = path.Dir(top)
+		}
+	}
+	return top
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// add counts an input to the machine.
+func (m *Machine) add(i int, s *Session) {
+	m.Inputs = append(m.Inputs, i)
+	if m.Name == "" {
+		m.Name = s.machine
+	}
+	for a := range s.addresses {
+		m.addresses[a] = true
+	}
+	if s.in.First != 0 {
+		m.known = append(m.known, coverage{s.in.Kind, s.in.First, s.in.Last})
+		for _, c := range s.in.Channels {
+			m.known = append(m.known, coverage{Kind(c), s.in.First, s.in.Last})
+		}
+	}
+}
+
+// finish names the machine, and joins the spans of logs that follow each other.
+func (m *Machine) finish(b *Builder) {
+	if m.Name == "" {
+		if list := sortedKeys(m.addresses); len(list) > 0 {
+			m.Name = list[0]
+		} else if d := path.Base(path.Dir(b.sessions[m.Inputs[0]].in.Path)); d != "." && d != "/" {
+			m.Name = d
+		}
+	}
+	slices.SortFunc(m.known, func(x, y coverage) int {
+		return cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(x.first, y.first))
+	})
+	// A log that rolled over goes on in the next file.
+	const rolled = 10 * Minute
+	out := m.known[:0]
+	for _, k := range m.known {
+		if n := len(out); n > 0 && out[n-1].kind == k.kind && k.first <= out[n-1].last+rolled {
+			out[n-1].last = max(out[n-1].last, k.last)
+			continue
+		}
+		out = append(out, k)
+	}
+	m.known = out
+	m.furnish(b)
+}
+
+// lateness is how long HTTP.sys and the event log may take to write what has happened.
+const lateness = 2 * Minute
+
+// Event logs that rules ask for, by channel. Their coverage goes by that.
+const (
+	systemLog      Kind = "System"
+	applicationLog Kind = "Application"
+)
+
+// covers reports whether a source of this machine would have said so if something had happened at t: it
+// has an entry before, and one late enough after.
+func (m *Machine) covers(kind Kind, t etl.Time) bool {
+	return slices.ContainsFunc(m.known, func(k coverage) bool { return k.kind == kind && k.first <= t && k.last >= t+lateness })
+}
+
+// ends returns when the last span of a kind that begins before t ends; 0 if there is none.
+func (m *Machine) ends(kind Kind, t etl.Time) (end etl.Time) {
+	for _, k := range m.known {
+		if k.kind == kind && k.first <= t {
+			end = max(end, k.last)
+		}
+	}
+	return end
+}
+
+// has reports whether there is any input of a kind.
+func (m *Machine) has(b *Builder, kind Kind) bool {
+	return slices.ContainsFunc(m.Inputs, func(i int) bool { return b.sessions[i].in.Kind == kind })
+}
+
+// giveRoles says what each machine does, by what its requests show.
+func (b *Builder) giveRoles() {
+	for _, r := range b.requests {
+		m := b.sessions[r.Input].on
+		switch w := r.sight; {
+		case w != nil && w.onward && w.forwarder == freb.ARR, r.Side == Client && r.LogID != "":
+			m.Role = RoleProxy
+		case w != nil && m.Role == RoleUnknown && r.Side == Server && (w.forwarded != "" || r.LogID != "" && !w.onward):
+			m.Role = RoleContent
+		}
+	}
+	// Who answers at an address that a proxy sends to is a content server.
+	targets := map[string]bool{}
+	for _, r := range b.requests {
+		if r.Side == Client || r.sight != nil && r.sight.onward {
+			if a, ok := plainAddress(r.Server); ok && b.sessions[r.Input].on.Role == RoleProxy {
+				targets[a] = true
+			}
+		}
+	}
+	for _, m := range b.machines {
+		if m.Role == RoleUnknown {
+			for a := range m.addresses {
+				if targets[a] {
+					m.Role = RoleContent
+				}
+			}
+		}
+	}
+}
+
+// machineAt returns the machine that answers at an address, or nil.
+func (b *Builder) machineAt(server string) *Machine {
+	a, ok := plainAddress(server)
+	host := hostLabel(hostName(server))
+	for _, m := range b.machines {
+		if ok && m.addresses[a] || !ok && host != "" && host == hostLabel(m.Name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// hostName returns the host in "host:port" or "host".
+func hostName(s string) string {
+	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') && strings.Count(s, ":") == 1 {
+		return s[:i]
+	}
+	return s
+}

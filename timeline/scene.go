@@ -1,0 +1,235 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/freb"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// A clue is something that the files around a request say, in words. The rules are written in clues and facts.
+type clue string
+
+// Clues on the two ends of a proxied request.
+const (
+	behindSeen    clue = "the content server has the request"
+	behindLater   clue = "the content server finished after the proxy had given up"
+	behindGone    clue = "the content server found its client gone"
+	behindSame    clue = "the content server gave the same status"
+	behindQueued  clue = "the content server had not yet given it to a worker when the proxy left"
+	behindAbsent  clue = "the content server's files cover the time and do not have the request"
+	frontFREB     clue = "the proxy's FREB file tells"
+	frontLog      clue = "the proxy's log tells"
+	frontTrace    clue = "the proxy's trace tells"
+	uploadWhole   clue = "the content server had the whole request"
+	fromARR       clue = "Application Request Routing passed it on"
+	fromANCM      clue = "the ASP.NET Core Module passed it on"
+	timerMatches  clue = "the wait was as long as a known limit"
+	waitedForever clue = "nothing tells how long it waited"
+)
+
+// A scene is a request that did not go well, and what all files tell of its surroundings.
+type scene struct {
+	b           *Builder
+	r           *Request
+	f           *facts
+	front, back *Machine // that the request was seen at, and of the server behind it; nil = unknown
+	behind      *Request // the content server's view, or nil
+
+	clues    []clue
+	quotes   []quote
+	words    []string // for the texts of rules: name, value, name, value
+	context  []string // sentences worth knowing, whatever the verdict
+	rejected []Rejection
+}
+
+// A quote is evidence for a clue.
+type quote struct {
+	clue clue
+	Evidence
+}
+
+// lookers look for clues. Each sees what the ones before it found.
+var lookers = []func(*scene){
+	(*scene).lookAtFront,
+	(*scene).lookBehind,
+}
+
+// scene looks at the surroundings of a request.
+func (b *Builder) scene(r *Request) *scene {
+	x := &scene{b: b, r: r, f: r.facts, front: b.on(r)}
+	if r.sight != nil {
+		x.behind = r.sight.behind
+	}
+	switch {
+	case x.behind != nil:
+		x.back = b.on(x.behind)
+	case r.Side == Client && r.Server != "":
+		x.back = b.machineAt(r.Server)
+	}
+	for _, look := range lookers {
+		look(x)
+	}
+	return x
+}
+
+// note adds a clue with its evidence, if it has any.
+func (x *scene) note(c clue, evidence ...Evidence) {
+	if !x.has(c) {
+		x.clues = append(x.clues, c)
+	}
+	for _, e := range evidence {
+		x.quotes = append(x.quotes, quote{c, e})
+	}
+}
+
+func (x *scene) has(c clue) bool { return slices.Contains(x.clues, c) }
+
+func (x *scene) hasAll(list []clue) bool {
+	return !slices.ContainsFunc(list, func(c clue) bool { return !x.has(c) })
+}
+
+// say gives a word of the rules' texts its value.
+func (x *scene) say(word, value string) { x.words = append(x.words, "{"+word+"}", value) }
+
+// quoted makes evidence of what another file than a trace says of a request.
+func quoted(r *Request) Evidence {
+	at := r.End
+	if at.IsZero() {
+		at = r.Start
+	}
+	return Evidence{Input: r.Input, Time: at, Text: r.sight.text, Key: true}
+}
+
+// evidence returns what a verdict quotes, in time order: of the trace, of the other files that know the request,
+// and of what the rule's clues rest on.
+func (x *scene) evidence(u *rule) []Evidence {
+	list := x.r.evidence()
+	var more []Evidence
+	add := func(e Evidence) {
+		if !slices.Contains(more, e) {
+			more = append(more, e)
+		}
+	}
+	told := func(r *Request) {
+		for q := range r.sights {
+			if q.sight != nil && q.sight.text != "" {
+				add(quoted(q))
+			}
+		}
+	}
+	told(x.r)
+	if x.behind != nil {
+		told(x.behind)
+	}
+	for _, q := range x.quotes {
+		if slices.Contains(u.see, q.clue) || slices.Contains(u.seeAny, q.clue) || slices.Contains(u.proof, q.clue) {
+			add(q.Evidence)
+		}
+	}
+	// What the trace has around the error makes room, from the beginning.
+	more = more[:min(len(more), maxEvidence)]
+	for len(list)+len(more) > maxEvidence {
+		i := slices.IndexFunc(list, func(e Evidence) bool { return !e.Key })
+		list = slices.Delete(list, max(i, 0), max(i, 0)+1)
+	}
+	list = append(list, more...)
+	slices.SortStableFunc(list, func(a, b Evidence) int { return cmp.Compare(a.Time, b.Time) })
+	return list
+}
+
+// shift is what has to be added to the times of a machine to fit those of the request's.
+func (x *scene) shift(m *Machine) time.Duration {
+	if m == nil || m == x.front {
+		return 0
+	}
+	return m.ClockOffset - x.front.ClockOffset
+}
+
+// end is when the request ended, or was last heard of.
+func (x *scene) end() etl.Time { return ended(x.r) }
+
+// lookAtFront sees what is known at the machine that the request was seen at.
+func (x *scene) lookAtFront() {
+	r := x.r
+	if r.kind() == KindETL {
+		x.note(frontTrace)
+	}
+	if r.by(KindFREB) != nil {
+		x.note(frontFREB)
+	}
+	if r.by(KindIISLog) != nil {
+		x.note(frontLog)
+	}
+	waited := x.f.wait
+	if waited == 0 && r.sight != nil && r.sight.took > 0 {
+		waited = r.sight.took
+	}
+	x.say("waited", spell(waited))
+	forwarder := "the caller"
+	if w := r.sight; r.Proxied || x.front.Role == RoleProxy {
+		forwarder = "the proxy"
+		if w != nil && w.forwarder != freb.NoForwarder {
+			forwarder = w.forwarder.String()
+		} else if r.LogID != "" {
+			forwarder = "ARR"
+		}
+	}
+	x.say("forwarder", forwarder)
+}
+
+// lookBehind compares what the proxy and the content server tell.
+func (x *scene) lookBehind() {
+	q := x.behind
+	if q == nil {
+		return
+	}
+	x.note(behindSeen)
+	shift := x.shift(x.back)
+	end := ended(q).Add(shift)
+	slack := 100 * etl.Millisecond
+	coarse := q.by(KindFREB) == nil && q.kind() != KindETL
+	if coarse {
+		slack = etl.Second
+	}
+	if q.Partial != PartialStart && !q.End.IsZero() && end > x.end()+slack {
+		x.note(behindLater)
+	}
+	took := q.Duration()
+	if w := q.sight; w != nil && w.took > took {
+		took = w.took
+	}
+	x.say("took", spell(took))
+	if w := q.sight; w != nil {
+		if departed[w.win32] || w.freb != nil && departed[win32Of(w.freb.Flush.Code)] {
+			x.note(behindGone)
+		}
+		if f := w.freb; f != nil && (f.Read.Count == 0 || f.Read.Whole) {
+			x.note(uploadWhole)
+		}
+		if w.reason == "Client_Reset" {
+			x.note(behindQueued)
+		}
+	}
+	if q.Status == x.r.Status && q.Status >= 500 {
+		x.note(behindSame)
+	}
+}
+
+// handedOn judges a status that the content server gave and the proxy handed on: by what the content server's
+// files tell, if they do.
+func (x *scene) handedOn(j *judge) *Verdict {
+	r, q := x.r, x.behind
+	if q == nil || r.Outcome != Failed || r.Phase != "" || r.Status != q.Status || q.Status < 500 {
+		return nil
+	}
+	v := j.verdict(x.b, q)
+	if v == nil || v.ID == "NE" || v.ID == "HTTP-5xx" {
+		return nil
+	}
+	r.MadeBy = cmp.Or(q.MadeBy, r.MadeBy)
+	v.Context = append([]string{cmp.Or(r.Server, "the content server") + " answered " + q.status() + "; the proxy handed it on."}, v.Context...)
+	return v
+}
