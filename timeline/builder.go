@@ -38,6 +38,8 @@ type Builder struct {
 	requests []*Request
 	machines []*Machine
 
+	discoveries []Discovery
+
 	minutes           map[etl.Time]bool // of which several files may know requests
 	plain, near, told int               // lines of logs that became requests
 	briefs            []brief           // instead, with Options.Brief
@@ -244,6 +246,8 @@ type Result struct {
 	Machines []*Machine
 	Inputs   []InputResult
 
+	Discoveries []Discovery // beside the verdicts on requests
+
 	// Joined says of a brief result that requests of these inputs may be joined, which it does not
 	// know: its ids are of no use then.
 	Joined bool
@@ -260,6 +264,12 @@ type InputResult struct {
 	Counted, CountedFailed int // lines of a log that are no requests here for want of room: that went well, and that failed
 
 	ids []int32 // by request number
+}
+
+// A Discovery is a verdict on a machine, where none of the requests shows the trouble.
+type Discovery struct {
+	Machine *Machine
+	Verdict *Verdict
 }
 
 // ID returns the id of the request with a number that [Session.Add] returned, or "".
@@ -314,7 +324,7 @@ func (b *Builder) Finish() *Result {
 		res.Inputs[r.Input].ids[r.number] = hub.place
 	}
 	b.judge()
-	res.Requests, res.Machines = b.requests, b.machines
+	res.Requests, res.Machines, res.Discoveries = b.requests, b.machines, b.discoveries
 	for i, s := range b.sessions {
 		res.Inputs[i].Machine = s.on
 	}

@@ -385,6 +385,9 @@ func (r *Request) forward() {
 		r.Error = n
 	}
 	r.Phases, r.Phase = nil, ""
+	if r.facts != nil && r.Status == 502 && (r.HasSub && r.SubStatus >= 3 || isWinHTTP(r.Error)) {
+		r.facts.seen &^= factHeaders // the proxy made the status: no answer came
+	}
 	q := w.freb
 	if q == nil || q.Forward() == nil {
 		if r.Outcome == Cancelled {

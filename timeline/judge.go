@@ -42,11 +42,12 @@ func (j *judge) same(s string) string {
 func (b *Builder) judge() {
 	j := &judge{newFared(b.requests), map[string]string{}}
 	for _, r := range b.requests {
-		if r.Outcome == Failed || r.Outcome == Cancelled {
+		if r.Outcome == Failed || r.Outcome == Cancelled || r.odd() {
 			r.Verdict = j.verdict(b, r)
 			j.share(r.Verdict)
 		}
 	}
+	b.discover(j)
 	for _, r := range b.requests { // only now: one may be judged by what another one tells
 		if r.Verdict != nil {
 			r.Marks = nil // the verdict quotes them
@@ -55,11 +56,17 @@ func (b *Builder) judge() {
 	}
 }
 
+// odd reports whether a request that went well may be worth a verdict all the same: one that began a tunnel, of which
+// nobody knows what became of it, or one that was turned down on its way.
+func (r *Request) odd() bool {
+	return r.Outcome == OK && (r.Status == 101 || r.Status == 400 && r.Side == Client)
+}
+
 // tables are the rules for each side, in the order in which they are tried: what several files tell comes before
 // what a trace tells alone.
 var tables = [...][]rule{
-	Client: slices.Concat(proxyRules, rules),
-	Server: slices.Concat(poolRules, serverRules),
+	Client: slices.Concat(coreRules, proxyRules, rules),
+	Server: slices.Concat(servedRules, poolRules, serverRules),
 }
 
 // verdict finds the rule that fits, and writes it out.
@@ -82,12 +89,45 @@ func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 	}
 	v := table[i].verdict(x)
 	v.Context = append(v.Context, x.context...)
+	if r.Timer == nil && r.Outcome == Failed {
+		r.Timer = x.timer
+	}
 	if r.Side == Client {
 		v.Context = append(v.Context, j.fared.context(r, f)...)
 	} else if f.late > 0 {
 		v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
 	}
 	return v
+}
+
+// discover looks for what the files of a machine tell although no request of theirs shows it.
+func (b *Builder) discover(j *judge) {
+	told := map[*Machine]map[string]bool{}
+	for _, r := range b.requests {
+		if r.Verdict != nil {
+			for _, m := range []*Machine{b.on(r), b.machineAt(r.Server)} {
+				if m != nil && told[m] == nil {
+					told[m] = map[string]bool{}
+				}
+				if m != nil {
+					told[m][r.Verdict.ID] = true
+				}
+			}
+		}
+	}
+	for _, m := range b.machines {
+		x := b.machineScene(m)
+		for i := range aloneRules {
+			u := &aloneRules[i]
+			if told[m][u.id] || !u.fits(x) {
+				continue
+			}
+			v := u.verdict(x)
+			v.Context = append(v.Context, x.context...)
+			j.share(v)
+			b.discoveries = append(b.discoveries, Discovery{m, v})
+		}
+	}
 }
 
 // share replaces the texts of a verdict by those of others.

@@ -42,6 +42,8 @@ type scene struct {
 	quotes   []quote
 	words    []string // for the texts of rules: name, value, name, value
 	context  []string // sentences worth knowing, whatever the verdict
+	timer    *Timer   // the limit that ran out, if the settings tell and the trace does not
+	alone    bool     // there is no request: what the files of a machine tell by themselves
 	rejected []Rejection
 }
 
@@ -55,6 +57,9 @@ type quote struct {
 var lookers = []func(*scene){
 	(*scene).lookAtFront,
 	(*scene).lookBehind,
+	(*scene).lookProxy,
+	(*scene).lookPool,
+	(*scene).lookCore,
 }
 
 // scene looks at the surroundings of a request.
@@ -70,6 +75,23 @@ func (b *Builder) scene(r *Request) *scene {
 		x.back = b.machineAt(r.Server)
 	}
 	for _, look := range lookers {
+		look(x)
+	}
+	return x
+}
+
+// machineScene looks at what the files of a machine tell without any request. Its request stands for the time
+// that they cover.
+func (b *Builder) machineScene(m *Machine) *scene {
+	r := &Request{Input: m.Inputs[0], Side: Server, Outcome: Failed, facts: new(facts)}
+	for i, o := range m.happened {
+		if i == 0 {
+			r.Start = o.Time
+		}
+		r.End = o.Time
+	}
+	x := &scene{b: b, r: r, f: r.facts, front: m, alone: true}
+	for _, look := range []func(*scene){(*scene).lookProxy, (*scene).lookPool, (*scene).lookCore} {
 		look(x)
 	}
 	return x
@@ -168,6 +190,16 @@ func (x *scene) lookAtFront() {
 		waited = r.sight.took
 	}
 	x.say("waited", spell(waited))
+	if w := r.sight; w != nil && w.onward {
+		switch w.forwarder {
+		case freb.ARR:
+			x.note(fromARR)
+		case freb.ANCM:
+			x.note(fromANCM)
+		}
+	} else if r.Side == Client && r.LogID != "" {
+		x.note(fromARR)
+	}
 	forwarder := "the caller"
 	if w := r.sight; r.Proxied || x.front.Role == RoleProxy {
 		forwarder = "the proxy"

@@ -49,7 +49,7 @@ var compilers = []compiler{
 }
 
 // Folder returns the files that the texts of a case folder stand for, in memory and without modification
-// times. An error tells the text and the line in it.
+// times; [os.CopyFS] writes them to a disk. An error tells the text and the line in it.
 func Folder(dir fs.FS) (fs.FS, error) {
 	made := fstest.MapFS{}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {

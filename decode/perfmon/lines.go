@@ -1,0 +1,74 @@
+package perfmon
+
+import (
+	"bufio"
+	"io"
+
+	"golang.org/x/text/encoding/unicode"
+)
+
+// maxLine bounds a line. A log of thousands of counters has lines of some hundred kilobytes.
+const maxLine = 4 << 20
+
+// lines reads a text line by line. What it returns aliases buf until the next call.
+type lines struct {
+	src    *bufio.Reader
+	buf    []byte
+	number int64 // lines read
+	err    error // of src
+}
+
+type line struct {
+	text   []byte // without "\n"
+	number int64
+	open   bool // ends with the file
+	long   bool // is cut to maxLine
+}
+
+func newLines(src io.Reader) *lines { return &lines{src: bufio.NewReaderSize(utf8Text(src), 64<<10)} }
+
+// next returns the next line, or false at the end of the text or at an error.
+func (l *lines) next() (line, bool) {
+	if l.err != nil {
+		return line{}, false
+	}
+	l.buf = l.buf[:0]
+	long := false
+	for {
+		part, err := l.src.ReadSlice('\n')
+		room := maxLine - len(l.buf)
+		long = long || len(part) > room+1 // the line end does not count
+		l.buf = append(l.buf, part[:min(len(part), room)]...)
+		if err == bufio.ErrBufferFull {
+			continue
+		}
+		l.err = err
+		if err == nil {
+			if n := len(l.buf); n > 0 && l.buf[n-1] == '\n' {
+				l.buf = l.buf[:n-1]
+			}
+		} else if len(l.buf) == 0 || err != io.EOF {
+			return line{}, false
+		}
+		l.number++
+		return line{l.buf, l.number, err != nil, long}, true
+	}
+}
+
+// utf8Text returns src without a byte order mark, in UTF-8 if it is UTF-16.
+func utf8Text(src io.Reader) io.Reader {
+	in := bufio.NewReader(src)
+	head, _ := in.Peek(3) // an error comes again
+	if len(head) < 2 {
+		return in
+	}
+	switch {
+	case len(head) == 3 && string(head) == "\xef\xbb\xbf":
+		_, _ = in.Discard(3) // they are there
+	case head[0] == 0xff && head[1] == 0xfe, head[0] != 0 && head[1] == 0:
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Reader(in)
+	case head[0] == 0xfe && head[1] == 0xff, head[0] == 0 && head[1] != 0:
+		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder().Reader(in)
+	}
+	return in
+}
