@@ -51,6 +51,7 @@ func (b *Builder) judge() {
 	for _, r := range b.requests { // only now: one may be judged by what another one tells
 		if r.Verdict != nil {
 			r.Marks = nil // the verdict quotes them
+			r.Behind = b.behind(r)
 		}
 		r.facts, r.sight = nil, nil
 	}

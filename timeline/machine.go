@@ -25,9 +25,11 @@ const (
 // A Machine is a computer that inputs come from. Inputs are told apart by the computer's name, by the
 // addresses that it answers at, and, where a file has neither, by the folder that it lies in.
 type Machine struct {
-	Name   string // as files have it; else an address, or the folder
-	Role   Role
-	Inputs []int // of it
+	Name      string // as files have it; else an address, or the folder
+	Role      Role
+	Inputs    []int    // of it
+	Addresses []string // that requests came in at, in order
+	Guessed   bool     // nothing in the files names it: Name is that of their folder, or ""
 
 	// ClockOffset is what has to be added to the times of this machine to fit those of ClockFrom,
 	// estimated from ClockPairs exchanges that both saw. 0 where they agree as far as that can be told.
@@ -284,9 +286,11 @@ func (m *Machine) add(i int, s *Session) {
 
 // finish names the machine, and joins the spans of logs that follow each other.
 func (m *Machine) finish(b *Builder) {
+	m.Addresses = sortedKeys(m.addresses)
 	if m.Name == "" {
-		if list := sortedKeys(m.addresses); len(list) > 0 {
-			m.Name = list[0]
+		m.Guessed = len(m.Addresses) == 0
+		if !m.Guessed {
+			m.Name = m.Addresses[0]
 		} else if d := path.Base(path.Dir(b.sessions[m.Inputs[0]].in.Path)); d != "." && d != "/" {
 			m.Name = d
 		}

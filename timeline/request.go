@@ -50,6 +50,7 @@ type Request struct {
 	Queue      string // HTTP.sys request queue: the application pool's name
 
 	Verdict *Verdict
+	Behind  *Behind // of a proxied request that did not go well; nil = no file of the content server has it
 	Related []Related
 	Marks   []Mark // the events of a request that was repeated, in time order; others quote them in their verdict
 
@@ -195,6 +196,19 @@ const (
 	TimerDefault = "default" // assumed: nothing tells, and it is the product's default
 )
 
+// Behind is the exchange as the content server behind a proxy saw it. Its times are moved by what its clock is off
+// that of the proxy, see [Machine.ClockOffset].
+type Behind struct {
+	Input     int // index of the input that tells most of it
+	Start     etl.Time
+	End       etl.Time      // 0 = unfinished
+	Took      time.Duration // 0 = unknown
+	Status    int           // 0 = none seen
+	SubStatus int           // only with HasSub
+	HasSub    bool
+	Phases    []Phase // receive (the upload), queue, process, send; nil = not known
+}
+
 // A Connection is the TCP connection that carried the request.
 type Connection struct {
 	Local, Remote string
@@ -225,6 +239,7 @@ type Verdict struct {
 	DoNow      []string   // what gets it working
 	FindOut    []string   // what settles the open question
 	Rejected   []Rejection
+	AtLeast    bool // there were more such requests than the files still have: a log has rolled over
 }
 
 // Evidence is one observation that a verdict rests on.

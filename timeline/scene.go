@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -125,6 +126,9 @@ func quoted(r *Request) Evidence {
 	return Evidence{Input: r.Input, Time: at, Text: r.sight.text, Key: true}
 }
 
+// maxQuotes is the number of lines that a verdict quotes where several files tell of a request.
+const maxQuotes = 10
+
 // evidence returns what a verdict quotes, in time order: of the trace, of the other files that know the request,
 // and of what the rule's clues rest on.
 func (x *scene) evidence(u *rule) []Evidence {
@@ -146,20 +150,45 @@ func (x *scene) evidence(u *rule) []Evidence {
 	if x.behind != nil {
 		told(x.behind)
 	}
+	for _, e := range x.silences() {
+		add(e)
+	}
 	for _, q := range x.quotes {
 		if slices.Contains(u.see, q.clue) || slices.Contains(u.seeAny, q.clue) || slices.Contains(u.proof, q.clue) {
 			add(q.Evidence)
 		}
 	}
 	// What the trace has around the error makes room, from the beginning.
-	more = more[:min(len(more), maxEvidence)]
-	for len(list)+len(more) > maxEvidence {
+	more = more[:min(len(more), maxQuotes)]
+	for len(more) > 0 && len(list)+len(more) > maxQuotes {
 		i := slices.IndexFunc(list, func(e Evidence) bool { return !e.Key })
 		list = slices.Delete(list, max(i, 0), max(i, 0)+1)
 	}
 	list = append(list, more...)
 	slices.SortStableFunc(list, func(a, b Evidence) int { return cmp.Compare(a.Time, b.Time) })
 	return list
+}
+
+// silences quotes the logs of the server behind the proxy that would have an entry of the request, had it come to
+// that, and have none.
+func (x *scene) silences() []Evidence {
+	if x.back == nil || x.back == x.front {
+		return nil
+	}
+	t := x.end().Add(-x.shift(x.back))
+	var out []Evidence
+	for _, kind := range []Kind{KindIISLog, KindHTTPERR} {
+		if x.behind.by(kind) != nil || !x.back.covers(kind, t) {
+			continue
+		}
+		for _, i := range x.back.Inputs {
+			if s := x.b.sessions[i]; s.in.Kind == kind && s.in.First <= t && s.in.Last >= t {
+				out = append(out, Evidence{Input: i, Time: x.end(), Key: true, Text: fmt.Sprintf("no entry of this request (it covers %s to %s UTC)",
+					clockTime(s.in.First, "15:04:05"), clockTime(s.in.Last, "15:04:05"))})
+			}
+		}
+	}
+	return out
 }
 
 // shift is what has to be added to the times of a machine to fit those of the request's.
@@ -263,5 +292,34 @@ func (x *scene) handedOn(j *judge) *Verdict {
 	}
 	r.MadeBy = cmp.Or(q.MadeBy, r.MadeBy)
 	v.Context = append([]string{cmp.Or(r.Server, "the content server") + " answered " + q.status() + "; the proxy handed it on."}, v.Context...)
+	return v
+}
+
+// behind is what the content server saw of a request, by the clock of the machine in front; nil if no file tells.
+func (b *Builder) behind(r *Request) *Behind {
+	if r.sight == nil || r.sight.behind == nil {
+		return nil
+	}
+	q := r.sight.behind
+	shift := b.on(q).ClockOffset - b.on(r).ClockOffset
+	v := &Behind{
+		Input: q.Input, Start: q.Start.Add(shift), Took: q.Duration(),
+		Status: q.Status, SubStatus: q.SubStatus, HasSub: q.HasSub, Phases: slices.Clone(q.Phases),
+	}
+	if !q.End.IsZero() {
+		v.End = q.End.Add(shift)
+	}
+	if w := q.sight; w != nil {
+		v.Took = max(v.Took, w.took)
+	}
+	for i := range v.Phases {
+		p := &v.Phases[i]
+		if !p.Start.IsZero() {
+			p.Start = p.Start.Add(shift)
+		}
+		if !p.End.IsZero() {
+			p.End = p.End.Add(shift)
+		}
+	}
 	return v
 }

@@ -188,25 +188,26 @@ func maker(module string) string {
 	return IIS
 }
 
-// details finds the row with the error code, and by it the others. It reports whether there was one.
+// details finds the row with the error code, and by it the others. It reports whether there are such rows.
 func (p *Page) details(lines []string) bool {
 	for i, l := range lines {
 		m := code.FindStringSubmatch(l)
 		if m == nil {
 			continue
 		}
-		// Three rows above it; where each value has a line of its own, six lines and the label of the code.
-		step, value := 1, func(row string) string { _, v := split(row); return v }
+		// The others are the three rows above it, or, where each value has a line of its own, every other line.
+		step, value := 1, valueOf
 		if len(l) == len("0x80072ee2") {
 			step, value = 2, func(row string) string { return row }
 		}
 		if i < 3*step {
 			continue
 		}
-		p.Module, p.Notification, p.Handler = value(lines[i-3*step]), value(lines[i-2*step]), value(lines[i-step])
-		if p.Module == "" || p.Notification == "" || p.Handler == "" {
+		module, notification, handler := value(lines[i-3*step]), value(lines[i-2*step]), value(lines[i-step])
+		if module == "" || notification == "" || handler == "" {
 			continue
 		}
+		p.Module, p.Notification, p.Handler = module, notification, handler
 		n, _ := strconv.ParseUint(m[1], 16, 32)
 		p.Code = uint32(n)
 		for _, l := range lines[i+1:] {
@@ -222,16 +223,17 @@ func (p *Page) details(lines []string) bool {
 
 var gap = regexp.MustCompile(`\s*\t[\s\x{a0}]*|[ \x{a0}]{2,}|[:：][ \x{a0}]+`)
 
-// split parts a row into label and value. Where only a blank parts them, the label is one word.
-func split(row string) (label, value string) {
+// valueOf returns what follows the label of a row. Where only a blank parts them, the label is one word, or all
+// before a URL.
+func valueOf(row string) string {
 	if at := gap.FindStringIndex(row); at != nil {
-		return row[:at[0]], strings.Trim(row[at[1]:], " \t\u00a0")
+		return strings.Trim(row[at[1]:], " \t\u00a0")
 	}
-	label, value, _ = strings.Cut(row, " ")
-	if i := strings.LastIndexByte(row, ' '); urlValue.MatchString(row[i+1:]) {
-		return row[:max(i, 0)], row[i+1:]
+	if last := row[strings.LastIndexByte(row, ' ')+1:]; urlValue.MatchString(last) {
+		return last
 	}
-	return label, value
+	_, value, _ := strings.Cut(row, " ")
+	return value
 }
 
 func isHTML(b []byte) bool {

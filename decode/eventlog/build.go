@@ -63,6 +63,9 @@ func (b *builder) begin(offset int64) {
 	b.depth, b.section, b.leaf, b.name, b.value = 0, other, "", "", b.value[:0]
 }
 
+// empty reports whether there is no entry: nothing tells whose event it is.
+func (b *builder) empty() bool { return b.entry.Provider == "" && b.entry.ID == 0 }
+
 // intern returns a string of b that is kept once.
 func (b *builder) intern(text []byte) string {
 	if s, ok := b.interns[string(text)]; ok {

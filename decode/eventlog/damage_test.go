@@ -64,6 +64,18 @@ func TestCutXML(t *testing.T) {
 	}
 }
 
+func TestCutMade(t *testing.T) {
+	data := madeFilled()
+	for n := range data {
+		if list := check(t, data[:n]); len(list) > 1 {
+			t.Fatalf("%d of %d bytes: %d entries", n, len(data), len(list))
+		}
+	}
+	if n := len(check(t, data)); n == 0 {
+		t.Error("no entries")
+	}
+}
+
 func TestCutEVTX(t *testing.T) {
 	data := sample(t, "evtx/Application_no_crc32.evtx")
 	before := 0
@@ -114,33 +126,47 @@ func TestMutations(t *testing.T) {
 			check(t, mutate(data, r))
 		}
 	}
+	made := madeFilled()
+	for range 2500 {
+		check(t, mutate(made, r))
+	}
+}
+
+// madeFilled returns the part of a made log that holds something.
+func madeFilled() []byte {
+	values := []madeValue{{0x01, utf16Bytes("w3wp.exe")}, {0x14, []byte{5, 0, 7, 0x80}}, {0x81, utf16Bytes("one\x00two\x00")}}
+	return bytes.TrimRight(madeEVTX(madeRecord(values), madeRecord(values)), "\x00")
 }
 
 func TestMutationsEVTX(t *testing.T) {
 	data := sample(t, "evtx/Application_no_crc32.evtx")[:4096+28<<10] // header and what is filled of the chunk
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 5000 {
+	for range 6000 {
 		check(t, mutate(data, r))
 	}
 	busy := sample(t, "evtx/System.evtx")[:4096+64<<10]
-	for range 2000 {
+	for range 4000 {
 		check(t, mutate(busy, r))
 	}
 }
 
 func TestDamageCostsOneEvent(t *testing.T) {
 	good := export(t, story)
-	for _, test := range []struct{ name, from, to, anomaly string }{
-		{"lost end", "</Data><Data Name='ProcessID'>6700</Data></EventData></Event>", "</Data>", "open-event"},
-		{"lost end of a tag", "<Data Name='ProcessID'>6700", "<Data Name='ProcessID' 6700", "bad-xml"},
-		{"unknown entity", "6700", "&boom;", "bad-xml"},
-		{"no time", "2026-03-05T09:12:21.0000000Z", "yesterday", "undated"},
+	for _, test := range []struct {
+		name, from, to, anomaly string
+		want                    int
+	}{
+		{"lost end", "</Data><Data Name='ProcessID'>6700</Data></EventData></Event>", "</Data>", "open-event", 4},
+		{"lost end of a tag", "<Data Name='ProcessID'>6700", "<Data Name='ProcessID' 6700", "bad-xml", 4},
+		{"unknown entity", "6700", "&boom;", "bad-xml", 4},
+		{"no provider", "<System><Provider Name='Microsoft-Windows-WAS'/><EventID Qualifiers='0'>9999</EventID>", "<System>", "bad-xml", 3},
+		{"no time", "2026-03-05T09:12:21.0000000Z", "yesterday", "undated", 4},
 	} {
 		if !bytes.Contains(good, []byte(test.from)) {
 			t.Fatalf("%s: nothing to damage", test.name)
 		}
 		list, r := read(t, bytes.Replace(good, []byte(test.from), []byte(test.to), 1), eventlog.Options{})
-		if len(list) != 4 {
+		if len(list) != test.want {
 			t.Errorf("%s: %d entries", test.name, len(list))
 		}
 		if got := kinds(r); len(got) != 1 || got[0] != test.anomaly {

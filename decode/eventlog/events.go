@@ -212,7 +212,7 @@ const (
 	detail
 )
 
-// roleNames are the names that values of a role have, where they have names.
+// roleNames are the names that values of a role have, where they have names that tell it; param1 does not.
 var roleNames = map[role][]string{
 	pool:    {"AppPoolID"},
 	pid:     {"ProcessID", "CallerProcessId"},
@@ -221,7 +221,6 @@ var roleNames = map[role][]string{
 	code:    {"AlertDesc", "ErrorState", "ErrorCode"},
 	image:   {"AppName"},
 	module:  {"ModuleDll", "ModuleName"},
-	service: {"param4"},
 	detail:  {"Endpoint", "Url", "Configuration", "Protocol"},
 }
 
@@ -309,7 +308,7 @@ var rules = map[event]rule{
 	{services, 7034}: {kind: ServiceCrash, data: []role{service}, read: serviceKey},
 	{services, 7036}: {kind: ServiceState, data: []role{service, detail}, read: serviceKey},
 	{services, 7038}: {kind: ServiceFailed, data: []role{service, none, code}, detail: DisabledIdentity, read: serviceKey},
-	{services, 7040}: {kind: ServiceStartup, data: []role{none, none, detail, service}, read: serviceShown},
+	{services, 7040}: {kind: ServiceStartup, data: []role{none, none, detail, service}},
 
 	{appError, 1000}: {kind: Crash, data: []role{image, none, none, module, none, none, hexCode, none, hexPID}, read: faultText},
 
@@ -541,7 +540,6 @@ var serviceStates = map[string]string{"1": ServiceStopped, "4": ServiceRunning}
 
 // serviceKey takes the key name of the service out of the data, "W3SVC" or "W3SVC/4", which is the same in all languages.
 func serviceKey(f *Fact, e *Entry) {
-	serviceShown(f, e)
 	key, state, _ := strings.Cut(string(decode16(nil, trimNUL(e.Binary, 2))), "/")
 	if !serviceName.MatchString(key) {
 		return
@@ -553,15 +551,6 @@ func serviceKey(f *Fact, e *Entry) {
 }
 
 var serviceName = regexp.MustCompile(`^[\w.$@ -]{1,256}$`)
-
-// serviceShown takes the name that is shown, if there is no other.
-func serviceShown(f *Fact, e *Entry) {
-	if f.Service == "" || e.ID != 7040 && f.Service == e.Value("param4") {
-		if v := e.Value("param1"); v != "" {
-			f.Service = v
-		}
-	}
-}
 
 // faultText takes an Application Error of which only the text is there: its numbers come in the order of the data.
 func faultText(f *Fact, e *Entry) {

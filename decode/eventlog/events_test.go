@@ -12,9 +12,9 @@ import (
 )
 
 func TestFacts(t *testing.T) {
-	const clr = "Application: w3wp.exe\\nFramework Version: v4.0.30319\\nDescription: The process was terminated due to an unhandled exception.\\n" +
+	const clr = "Application: w3wp.exe\\nFramework Version: v4.0.30319\\nDescription: it died.\\n" +
 		"Exception Info: System.InvalidOperationException\\n   at Shop.Cart.Load(Int32)\\n   at System.Web.HttpApplication.Step()"
-	const core = "Anwendung: w3wp.exe\\nCoreCLR-Version: 8.0.1\\nBeschreibung: Der Prozess wurde beendet.\\n" +
+	const core = "Anwendung: w3wp.exe\\nCoreCLR-Version: 8.0.1\\nBeschreibung: beendet.\\n" +
 		"Ausnahmeinformationen: Shop.Data.StockException: Kein Bestand\\n   bei Shop.Data.Stock+<>c.<Get>b__0()\\n"
 	for _, test := range []struct {
 		line string
@@ -67,11 +67,11 @@ func TestFacts(t *testing.T) {
 		{`".NET Runtime" 1026 error "` + core + `"`, eventlog.Fact{Kind: eventlog.ManagedCrash, Image: "w3wp.exe", Detail: "Shop.Data.StockException", Module: "Shop.Data.Stock+<>c.<Get>b__0"}},
 		{`".NET Runtime" 1026 error "Application: w3wp.exe\nException Info: exception code c0000005, exception address 00007FF"`,
 			eventlog.Fact{Kind: eventlog.ManagedCrash, Image: "w3wp.exe", Code: 0xc0000005}},
-		{`"IIS AspNetCore Module" 1000 warning "Application 'MACHINE/WEBROOT/APPHOST/SHOP' with physical root 'C:\\shop' failed to start process with commandline 'dotnet shop.dll', ErrorCode = '0x80070002' : 0."`,
+		{`"IIS AspNetCore Module" 1000 warning "Application 'MACHINE/WEBROOT/APPHOST/SHOP' in 'C:\\shop' did not start 'dotnet shop.dll', code '0x80070002' : 0."`,
 			eventlog.Fact{Kind: eventlog.AppStartFailed, Detail: "MACHINE/WEBROOT/APPHOST/SHOP", Code: 0x80070002}},
-		{`"IIS AspNetCore Module V2" 1001 information "Application 'APPHOST/SHOP' started process '1234' successfully and process '1234' is listening on port '5000'."`,
+		{`"IIS AspNetCore Module V2" 1001 information "Application 'APPHOST/SHOP' runs as process '1234' on port '5000'."`,
 			eventlog.Fact{Kind: eventlog.AppStarted, Detail: "APPHOST/SHOP", PID: 1234}},
-		{`"IIS AspNetCore Module V2" 1011 warning "Application '/LM/W3SVC/2/ROOT' with physical root 'C:\\shop' has exited from Program.Main with exit code = '3'."`,
+		{`"IIS AspNetCore Module V2" 1011 warning "Application '/LM/W3SVC/2/ROOT' in 'C:\\shop' left with '3'."`,
 			eventlog.Fact{Kind: eventlog.AppCrash, Detail: "/LM/W3SVC/2/ROOT", Code: 3}},
 		{`EventLog 6008 error`, eventlog.Fact{Kind: eventlog.SystemCrash}},
 		{`User32 1074 information "C:\\Windows\\System32\\RuntimeBroker.exe (WEB02)" WEB02 Other 0x5000000 restart`,

@@ -124,13 +124,14 @@ func (r *Reader) readChunk(c *chunk, data []byte, base int64, yield func(*Entry,
 		if !c.build.marks.record {
 			e.Record = id
 		}
-		if c.fault != nil && !c.build.unwanted {
+		switch {
+		case c.fault != nil && !c.build.unwanted:
 			r.note(BadXML, e.Offset, "events are damaged and read in part: %v", c.fault)
+		case c.build.empty():
+			r.note(BadXML, e.Offset, "events are damaged and passed over: nothing tells whose they are")
 		}
-		if e.Provider != "" || e.ID != 0 {
-			if !r.emit(yield) {
-				return false
-			}
+		if !c.build.empty() && !r.emit(yield) {
+			return false
 		}
 		at += size
 	}

@@ -53,10 +53,11 @@ func (r *Reader) readXML(yield func(*Entry, error) bool) error {
 		}
 		r.build.begin(offset)
 		ok := parseXML(event, &r.build)
-		if end == closedEnd && !r.build.unwanted && (!ok || r.build.depth != 0) {
+		b := &r.build
+		if end == closedEnd && !b.unwanted && (!ok || b.depth != 0) || b.empty() {
 			r.note(BadXML, offset, "events are damaged and read in part")
 		}
-		if e := &r.build.entry; e.Provider == "" && e.ID == 0 {
+		if b.empty() {
 			continue
 		}
 		if !r.emit(yield) {

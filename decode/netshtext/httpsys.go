@@ -102,7 +102,7 @@ func (p *parser) serviceItem(l *line) {
 	switch {
 	case isRuler(l):
 		s.snapshot++
-		s.queue, s.owner, s.list, s.before = nil, "", false, line{}
+		s.queue, s.owner, s.step, s.group, s.list, s.before = nil, "", 0, 0, false, line{}
 	case s.queue != nil && s.list:
 		p.process(l.text)
 	case !s.ids || !urlText.MatchString(l.text) || s.entries >= maxEntries:

@@ -103,16 +103,17 @@ func TestRecognise(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"empty":       "",
-		"prose":       "Version: 2.0\nState: none\n",
-		"yaml":        "name: shop\n  version: 1.0\n  state: on\n  url: http://shop.example/\n",
-		"IIS log":     "#Fields: date time cs-method cs-uri-stem\n2026-03-05 09:14:07 GET /time/\n",
-		"tasklist":    "Image Name                     PID Services\n========================= ======== ====\nw3wp.exe                      1432 N/A\n",
-		"config":      "<configuration><applicationPools><add name=\"Shop\" state=\"Started\" /></applicationPools></configuration>",
-		"ruler":       "Title\n------------------\nfirst: 1\nsecond: 2\n",
-		"binary":      "\x00\x01\x02\x03\x04\x05",
-		"zeros":       strings.Repeat("\x00", 4096),
-		"WinHTTP log": "16:51:47.899 ::*0000004* :: WinHttpReceiveResponse(0x36aae0, 0x0)\n",
+		"empty":        "",
+		"prose":        "Version: 2.0\nState: none\n",
+		"yaml":         "name: shop\n  version: 1.0\n  state: on\n  url: http://shop.example/\n",
+		"IIS log":      "#Fields: date time cs-method cs-uri-stem\n2026-03-05 09:14:07 GET /time/\n",
+		"tasklist":     "Image Name                     PID Services\n========================= ======== ====\nw3wp.exe                      1432 N/A\n",
+		"config":       "<configuration><applicationPools><add name=\"Shop\" state=\"Started\" /></applicationPools></configuration>",
+		"ruler within": "Name: X\n    Version: 2.0\n------------------\nState: on\n    1432\n",
+		"ruler":        "Title\n------------------\nfirst: 1\nsecond: 2\n",
+		"binary":       "\x00\x01\x02\x03\x04\x05",
+		"zeros":        strings.Repeat("\x00", 4096),
+		"WinHTTP log":  "16:51:47.899 ::*0000004* :: WinHttpReceiveResponse(0x36aae0, 0x0)\n",
 	} {
 		if k, ok := Recognise([]byte(text)); ok || k != Unknown {
 			t.Errorf("%s is %v", name, k)

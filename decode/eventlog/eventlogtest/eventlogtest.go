@@ -85,7 +85,7 @@ func (w *writer) line(words []string) error {
 		words = slices.Delete(words, 1, 2)
 	}
 	if len(words) < 4 {
-		return fmt.Errorf("want: time provider id level data...")
+		return fmt.Errorf("want: time provider id level, then data")
 	}
 	id, err := strconv.ParseUint(words[2], 10, 16)
 	if err != nil {
