@@ -7,6 +7,7 @@ import (
 
 	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/decode/errorpage"
+	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/decode/iisconfig"
 	"github.com/etwhy/etwhy/decode/netshtext"
 	"github.com/etwhy/etwhy/etl"
@@ -39,6 +40,10 @@ type Builder struct {
 	machines []*Machine
 
 	discoveries []Discovery
+	outages     []*outage
+
+	passages map[*Machine]*passage   // of what was asked for
+	served   map[*Machine][]*Request // likewise
 
 	minutes           map[etl.Time]bool // of which several files may know requests
 	plain, near, told int               // lines of logs that became requests
@@ -74,7 +79,7 @@ type Input struct {
 
 // Input starts the next input. Its number, [Request.Input], counts from 0.
 func (b *Builder) Input(in Input) *Session {
-	s := &Session{b: b, number: len(b.sessions), in: in, texts: map[string]string{}, dropped: map[string]int{}}
+	s := &Session{b: b, number: len(b.sessions), in: in, texts: map[string]string{}, dropped: map[string]int{}, site: siteOfFolder(in.Path)}
 	if s.in.Kind = cmp.Or(in.Kind, KindETL); s.traced() {
 		s.client = newClient(s)
 		s.server = newHTTPSys(s)
@@ -96,6 +101,9 @@ type Session struct {
 	text   *textForm // the WinHTTP text of Windows 7, and pasted text
 	health health
 
+	iis       *freb.Collector // events of IIS; nil = there were none
+	iisFields []freb.Field    // of the event in hand
+
 	first, last etl.Time // of the events seen
 	texts       map[string]string
 	abandoned   int // open requests and connections given up for want of room
@@ -110,8 +118,14 @@ type Session struct {
 	happened             []*occurrence   // of an event log
 	unplaced             int             // of these, those in local time of an unknown zone
 	settings             *iisconfig.File
+	site                 uint32 // whose log it is, by its folder; 0 = not told
 	console              *netshtext.Text
 	page                 *errorpage.Page
+	gauges               []gauge    // performance counters
+	sampled              []etl.Time // times of their values
+	usages               []usage    // of SRUM
+	joined               bool       // a request is known that page may be of
+	platform             bool       // a log of Azure App Service: what stands in front of it is not this machine
 
 	begun int   // requests so far; each has its number from it
 	owner int32 // number of the request that the event in hand belongs to; 0 = none
@@ -132,6 +146,7 @@ var routes = map[etl.GUID]route{
 	guidGAI:         func(s *Session, ev *decode.Event) { s.client.addGAI(ev) },
 	guidSchannel:    func(s *Session, ev *decode.Event) { s.client.addSchannel(ev) },
 	guidHTTPService: func(s *Session, ev *decode.Event) { s.server.add(ev) },
+	guidIISLogging:  (*Session).addIISLogging,
 }
 
 // Providers whose events take part in the story of a request.
@@ -158,11 +173,15 @@ func addWinHTTP(s *Session, ev *decode.Event) {
 // belongs to, which is the same whenever the same events are added; [InputResult.ID] turns it into an id.
 // 0 is no request.
 func (s *Session) Add(ev *decode.Event) (request int) {
-	if ev.Kind() != etl.KindEvent {
+	if ev.Kind() != etl.KindEvent && ev.Kind() != etl.KindClassic {
 		return 0
 	}
 	provider := ev.Provider()
-	s.health.add(provider, ev)
+	if ev.Kind() == etl.KindEvent {
+		s.health.add(provider, ev)
+	} else if !iisClasses()[provider] {
+		return 0
+	}
 	now := ev.Time()
 	if now <= 0 || now > lastMoment {
 		return 0 // a damaged timestamp: it has no place in the story
@@ -172,7 +191,9 @@ func (s *Session) Add(ev *decode.Event) (request int) {
 	}
 	s.last = max(s.last, now)
 	s.owner = 0
-	if r := routes[provider]; r != nil {
+	if ev.Kind() == etl.KindClassic {
+		s.addClassic(ev)
+	} else if r := routes[provider]; r != nil {
 		r(s, ev)
 	}
 	return int(s.owner)
@@ -202,6 +223,7 @@ func (s *Session) Close() {
 	s.client.close()
 	s.server.close()
 	s.text.close()
+	s.closeIIS()
 }
 
 // emit hands over a request that is complete, or as complete as it will be. The sub-builder may go on

@@ -1,5 +1,729 @@
 package timeline
 
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/errorpage"
+	"github.com/etwhy/etwhy/decode/eventlog"
+	"github.com/etwhy/etwhy/decode/freb"
+	"github.com/etwhy/etwhy/decode/iisconfig"
+	"github.com/etwhy/etwhy/decode/netshtext"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// Clues on a module of IIS that hands requests to a program of the same machine.
+const (
+	viaModule     clue = "a module passed it on to a program of this machine"
+	viaModuleSeen clue = "this machine's settings or events name the module"
+	viaNobody     clue = "nothing tells what passed it on"
+	alikeTold     clue = "FREB has the module with the same code in a request alike"
+	ownCall       clue = "it is a call that a program of this machine makes"
+	setByModule   clue = "the module set the status"
+
+	limitRan       clue = "the wait was as long as the module's limit"
+	aroundLimit    clue = "the log's time-taken was as long as the module's limit"
+	heldUp         clue = "FREB has the request sent and no answer"
+	neverSent      clue = "FREB has no end of the sending"
+	toldTwice      clue = "FREB and another file tell the same code"
+	pageTells      clue = "a saved error page of this URL and status"
+	clientGone     clue = "its client was gone"
+	answerBegun    clue = "the application's answer had begun to arrive"
+	processEnded   clue = "the application's process ended at that time"
+	startRefused   clue = "the module could not start the application"
+	portsShort     clue = "ports for outgoing connections were scarce"
+	bindRefused    clue = "HTTP.sys could not listen on an address"
+	deafPort       clue = "a program listens, and connections to it hang"
+	postsOnly      clue = "only requests that are not repeated fail"
+	someClients    clue = "only requests of some clients fail"
+	shuttingDown   clue = "the application was shutting down"
+	stopSeen       clue = "the pool or application was being stopped"
+	ownStopSeen    clue = "the process that had it was being stopped"
+	hangSeen       clue = "the pool's process hung"
+	ownHangSeen    clue = "the process that had it hung"
+	pipeEnded      clue = "the pipe to Node had been closed"
+	pipeTold       clue = "FREB has iisnode with the closed pipe"
+	alternating    clue = "every second request fails, at a steady pace"
+	socketAsked    clue = "a WebSocket was asked for"
+	socketRefused  clue = "IIS says that WebSockets are off"
+	socketsOff     clue = "WebSockets are switched off in the configuration"
+	fastCGIFull    clue = "the queue for FastCGI processes was full"
+	onPlatform     clue = "Azure App Service"
+	platformLimit  clue = "the time of App Service's front end was up"
+	platformStatus clue = "the status of App Service's front end for that"
+	memoryShort    clue = "memory was short"
+	othersFine     clue = "another machine gets answers from the same host"
+)
+
+// Limits that products have and no file tells.
+const (
+	coreTimeout     = 2 * time.Minute   // requestTimeout of ANCM and of HttpPlatformHandler
+	platformTimeout = 230 * time.Second // of App Service's front end, fixed
+)
+
+// A hosting is how a machine runs applications, as far as all its files tell.
+type hosting struct {
+	core     []iisconfig.ANCM // sections of its configuration
+	coreSeen Evidence         // that names the module; no text = nothing does
+	outside  bool             // ... and it may run an application in a process of its own
+	arr      bool             // it passes requests on to other machines, or has the settings for it
+	platform bool             // Azure App Service
+	socket   *iisconfig.WebSocket
+	socketIn int
+	codes    map[Code]Evidence     // that FREB has the module fail with
+	pages    map[string][]*Request // that came in, by path, in order of start
+}
+
+// hosting returns how a machine runs applications.
+func (b *Builder) hosting(m *Machine) *hosting {
+	if m.hosts == nil {
+		b.findHosts()
+	}
+	return m.hosts
+}
+
+// findHosts collects it for all machines.
+func (b *Builder) findHosts() {
+	for _, m := range b.machines {
+		h := &hosting{codes: map[Code]Evidence{}, pages: map[string][]*Request{}, arr: m.Role == RoleProxy, platform: instanceName.MatchString(m.Name)}
+		m.hosts = h
+		for _, i := range m.Inputs {
+			s := b.sessions[i]
+			h.platform = h.platform || s.platform
+			if f := s.settings; f != nil && f.History == 0 {
+				h.configured(f, i)
+			}
+		}
+		for _, o := range m.during(0, lastMoment, "", coreEvents...) {
+			h.sees(o.evidence())
+			h.outside = h.outside || len(h.core) == 0
+		}
+	}
+	for _, r := range b.requests {
+		h := b.on(r).hosts
+		if r.Side == Server || r.Proxied {
+			p := pathOfRequest(r)
+			h.pages[p] = append(h.pages[p], r)
+		}
+		if w := r.sight; w != nil && w.onward && w.forwarder == freb.ANCM {
+			e := quoted(cmp.Or(r.by(KindFREB), r))
+			h.sees(e)
+			h.outside = true
+			if f := w.freb; f != nil && f.Failure() != nil && freb.ForwarderOf(f.Failure().Module) == freb.ANCM {
+				h.codes[win32Of(f.Failure().Code)] = e
+			}
+		}
+		if strings.HasPrefix(r.AppPool, "~1") {
+			h.platform = true // App Service names the pools of a site's tools so
+		}
+	}
+}
+
+// instanceName is the computer name of an instance of App Service.
+var instanceName = regexp.MustCompile(`^(?i:RD|DW|PD)[0-9A-Fa-f]{12}$`)
+
+// coreEvents are those that only the ASP.NET Core Module writes.
+var coreEvents = []eventlog.FactKind{
+	eventlog.AppStarted, eventlog.AppStartFailed, eventlog.AppCrash, eventlog.AppRapidFail, eventlog.AppStopFailed,
+	eventlog.AppStopped, eventlog.AppOffline, eventlog.AppRecycle,
+}
+
+func (h *hosting) sees(e Evidence) {
+	if h.coreSeen.Text == "" {
+		h.coreSeen = e
+	}
+}
+
+// configured takes what a file in use sets.
+func (h *hosting) configured(f *iisconfig.File, input int) {
+	for _, c := range f.ANCM {
+		h.core = append(h.core, c)
+		h.outside = h.outside || !strings.EqualFold(c.HostingModel.Value, "inprocess")
+		h.sees(Evidence{Input: input, Text: c.Source() + " has the section aspNetCore", Key: true})
+	}
+	h.arr = h.arr || len(f.Farms) > 0 || len(f.Proxies) > 0 || len(f.RewriteProxyRules) > 0
+	for i := range f.WebSocket {
+		if w := &f.WebSocket[i]; w.Enabled.Set && !w.Enabled.Value && h.socket == nil {
+			h.socket, h.socketIn = w, input
+		}
+	}
+}
+
 // lookCore looks at ASP.NET Core, other programs that run behind a module of IIS, and Azure App Service.
 func (x *scene) lookCore() {
+	if x.alone {
+		return
+	}
+	h := x.b.hosting(x.front)
+	r, w := x.r, x.r.sight
+	if w != nil && w.page != nil {
+		x.note(pageTells, Evidence{Input: w.pageInput, Text: pageLine(w.page), Key: true})
+	}
+	if h.platform {
+		x.note(onPlatform)
+		if r.Side == Server || r.Proxied {
+			x.context = append(x.context, "This is Azure App Service: its front end, through which all requests come, is not in these files.")
+		}
+	}
+	x.seeModule(h)
+	x.seeLimit(h)
+	x.seeClient()
+	x.seeStart()
+	x.seeApplication(h)
+	x.seePorts()
+	x.seePlatform()
+	x.seeSockets(h)
+	x.seeNode(h)
+	x.say("machine", cmp.Or(x.front.Name, "this machine"))
+	x.say("substatus", r.status())
+	x.say("started", clockTime(r.Start, "15:04:05"))
+	code := ""
+	for _, c := range x.codes() {
+		if c != 0 {
+			code = " (" + codeText(c) + ")"
+			break
+		}
+	}
+	x.say("logCode", code)
+}
+
+// frebOf returns what FREB has of a request, or nil.
+func (x *scene) frebOf() *freb.Request {
+	if w := x.r.sight; w != nil {
+		return w.freb
+	}
+	return nil
+}
+
+// codes returns what the files say the request ended with: the raw code, that of a log, of FREB and of a saved page.
+func (x *scene) codes() []Code {
+	list := []Code{x.r.Error, x.r.WinHTTP.Code}
+	if w := x.r.sight; w != nil {
+		list = append(list, w.win32)
+		if w.freb != nil {
+			if f := w.freb.Failure(); f != nil {
+				list = append(list, win32Of(f.Code))
+			}
+		}
+		if w.page != nil {
+			list = append(list, win32Of(w.page.Code))
+		}
+	}
+	return list
+}
+
+// seeModule tells which module of IIS passed the request on, or set its status.
+func (x *scene) seeModule(h *hosting) {
+	r, w := x.r, x.r.sight
+	by, module := freb.NoForwarder, ""
+	if w != nil && w.onward {
+		by = w.forwarder
+	}
+	if q := x.frebOf(); q != nil {
+		if f := q.Failure(); f != nil {
+			module = f.Module
+		}
+	}
+	if w != nil && w.page != nil && module == "" {
+		if module = w.page.Module; module == "" && w.page.MadeBy == errorpage.ANCM {
+			module = "AspNetCoreModule"
+		}
+	}
+	if set := freb.ForwarderOf(module); set == freb.ANCM || set == freb.HTTPPlatform {
+		by = cmp.Or(by, set)
+		x.note(setByModule)
+		if r.MadeBy == nil || r.MadeBy.Module == "" {
+			r.MadeBy = &MadeBy{Tier: tierOf(module), Module: module}
+		}
+	}
+	if by == freb.NoForwarder && x.f.seen.has(factCoreToken) {
+		by = freb.ANCM
+	}
+	if r.Side == Client && !r.Proxied {
+		x.note(ownCall)
+	}
+	onward := w != nil && w.onward || r.Side == Client && r.Proxied
+	name := "what passed the request on"
+	switch {
+	case by == freb.ANCM, by == freb.HTTPPlatform:
+		name = map[freb.Forwarder]string{freb.ANCM: "the ASP.NET Core Module", freb.HTTPPlatform: "HttpPlatformHandler"}[by]
+		x.note(viaModule)
+	case by == freb.ARR, x.has(fromARR), h.arr:
+		name = "ARR"
+	case h.outside && (onward || isLoopback(r.Server)), h.coreSeen.Text != "" && !onward:
+		name = "the ASP.NET Core Module"
+		x.note(viaModuleSeen, h.coreSeen)
+		if e, ok := h.codes[r.Error]; ok && r.Error != 0 {
+			x.note(alikeTold, e)
+		}
+	case r.Side == Client && isWorker(r.Process) && isLoopback(r.Server) && r.Timer != nil && r.Timer.Limit == coreTimeout && r.Timer.Source == TimerTrace:
+		name = "the module of IIS that passed it on"
+		x.note(viaModuleSeen)
+	case onward:
+		x.note(viaNobody)
+	}
+	x.say("module", name)
+}
+
+// isLoopback reports whether a server is the machine itself.
+func isLoopback(server string) bool {
+	if ap, err := netip.ParseAddrPort(server); err == nil {
+		return ap.Addr().Unmap().IsLoopback()
+	}
+	a, err := netip.ParseAddr(server)
+	return err == nil && a.Unmap().IsLoopback() || strings.EqualFold(hostName(server), "localhost")
+}
+
+// seeLimit compares how long the module waited with the limit that it has.
+func (x *scene) seeLimit(h *hosting) {
+	if !x.has(viaModule) && !x.has(viaModuleSeen) {
+		return
+	}
+	r, w := x.r, x.r.sight
+	limit, source, from := coreTimeout, TimerDefault, "its default; no file here sets requestTimeout"
+	var set []Evidence
+	if s, input, ok := x.requestTimeout(h); ok && s.Set {
+		limit, source, from = s.Value, TimerConfig, "requestTimeout, "+s.Source()
+		set = []Evidence{{Input: input, Text: s.Source() + " sets requestTimeout to " + spell(s.Value), Key: true}}
+	} else if t := r.Timer; t != nil && t.Source == TimerTrace {
+		limit, source, from = t.Limit, t.Source, "set in the trace"
+	}
+	x.say("requestTimeout", spell(limit))
+	x.say("limitFrom", from)
+	timed := slices.ContainsFunc(x.codes(), func(c Code) bool { return slices.Contains(timerCodes, c) })
+	// A clock tick of FREB's, and the time that the timer's own thread may take to wake.
+	fits := func(d time.Duration) bool { return d >= limit-100*time.Millisecond && d <= limit+limit/20 }
+	if timed && fits(x.f.wait) {
+		x.note(limitRan, set...)
+	} else if timed && x.f.wait == 0 && w != nil && fits(w.took) {
+		x.note(aroundLimit, set...)
+	}
+	if timed && (x.has(limitRan) || x.has(aroundLimit)) && r.Timer == nil {
+		x.timer = &Timer{Name: "requestTimeout", Limit: limit, Source: source}
+	}
+	q := x.frebOf()
+	if q == nil || q.Forward() == nil {
+		return
+	}
+	switch f := q.Forward(); f.Phase {
+	case freb.AwaitingHeaders:
+		x.note(heldUp)
+	case freb.ReceivingBody, freb.Completed:
+		x.note(answerBegun)
+	case freb.Forwarding, freb.Resolving, freb.Connecting, freb.Securing:
+		x.note(neverSent)
+	}
+	for _, kind := range [...]Kind{KindIISLog, KindETL} {
+		if r.by(kind) != nil && timed {
+			x.note(toldTwice)
+		}
+	}
+	if r.kind() == KindETL && timed {
+		x.note(toldTwice)
+	}
+}
+
+// requestTimeout returns the module's limit where the request went: by the site and its path, else that of the only
+// section there is.
+func (x *scene) requestTimeout(h *hosting) (s iisconfig.Setting[time.Duration], input int, ok bool) {
+	c, ok := iisconfig.ANCM{}, false
+	if w := x.r.sight; w != nil && x.front.settings != nil {
+		if site, found := x.front.settings.Site(w.site); found {
+			c, ok = x.front.settings.ANCM(site.Name + w.path)
+		}
+	}
+	if !ok && len(h.core) == 1 {
+		c, ok = h.core[0], true
+	}
+	for _, i := range x.front.Inputs {
+		if f := x.b.sessions[i].settings; f != nil && f.Name == c.RequestTimeout.File {
+			input = i
+		}
+	}
+	return c.RequestTimeout, input, ok
+}
+
+// seeClient tells whether the client had gone, and how long such requests take that go well.
+func (x *scene) seeClient() {
+	r, w := x.r, x.r.sight
+	if w == nil {
+		return
+	}
+	gone := departed[w.win32]
+	if q := w.freb; q != nil {
+		gone = gone || departed[win32Of(q.Flush.Code)]
+	}
+	if r.Outcome == Cancelled {
+		gone = true
+	}
+	if !gone {
+		return
+	}
+	x.note(clientGone)
+	left := r.Duration()
+	if left <= 0 {
+		left = w.took
+	}
+	x.say("left", spell(max(left, 0)))
+	slowest, n := time.Duration(0), 0
+	for _, q := range x.samePage() {
+		if q.Outcome == OK && q.Method == r.Method && q.Duration() > 0 {
+			slowest = max(slowest, q.Duration())
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+	case left <= slowest:
+		x.context = append(x.context, fmt.Sprintf("That is no longer than this page takes when all goes well: up to %s in %s.", spell(slowest), counted(n, "other request", "other requests")))
+	default:
+		x.context = append(x.context, fmt.Sprintf("That is longer than this page takes when all goes well: up to %s in %s; it may have been slow when its client left.", spell(slowest), counted(n, "other request", "other requests")))
+	}
+}
+
+// samePage returns what came in at the same machine for the same path, in order of start.
+func (x *scene) samePage() []*Request { return x.b.hosting(x.front).pages[pathOfRequest(x.r)] }
+
+// around returns what happened to the machine and the request's pool around it.
+func (x *scene) around(before, after etl.Time, kinds ...eventlog.FactKind) []*occurrence {
+	return x.front.during(x.r.Start-before, x.end()+after, x.r.AppPool, kinds...)
+}
+
+// noteAll adds a clue with the first and the last of what happened.
+func (x *scene) noteAll(c clue, list []*occurrence) {
+	if n := len(list); n > 1 {
+		x.note(c, list[0].evidence(), list[n-1].evidence())
+	} else if n == 1 {
+		x.note(c, list[0].evidence())
+	}
+}
+
+// startErrors are the substatuses of 500 by which the module says why an application did not start.
+var startErrors = map[int]string{
+	30: "its start failed inside the worker process", 31: "a framework or a native library that it needs is missing",
+	32: "its DLL could not be loaded, mostly one of 32 bits in a pool of 64 or the other way round",
+	33: "the module's own handler for applications in process could not be loaded", 34: "the pool has applications in process and out of process",
+	35: "the pool has several applications in process", 36: "the module's own handler for applications out of process could not be loaded",
+	37: "it was not ready within startupTimeLimit", 38: "its DLL was not found",
+}
+
+// seeStart tells whether the application could be started.
+func (x *scene) seeStart() {
+	r := x.r
+	why, ok := startErrors[r.SubStatus]
+	if r.Status == 500 && r.HasSub && ok {
+		x.note(setByModule)
+		x.say("startError", ": "+why)
+	} else {
+		x.say("startError", "")
+	}
+	failed := x.around(10*Minute, 30*etl.Second, eventlog.AppStartFailed, eventlog.AppRapidFail)
+	x.noteAll(startRefused, failed)
+	code := ""
+	for _, o := range failed {
+		if o.Code != 0 {
+			code = " (" + eventCode(o.Code) + ")"
+		}
+	}
+	x.say("startCode", code)
+	x.say("starts", counted(len(failed), "time", "times"))
+}
+
+// seeApplication tells what became of the application's process.
+func (x *scene) seeApplication(h *hosting) {
+	r := x.r
+	x.noteAll(processEnded, x.around(5*etl.Second, 30*etl.Second, eventlog.AppCrash, eventlog.Crash, eventlog.ManagedCrash))
+	memory := x.around(10*Minute, Minute, eventlog.MemoryRecycle, eventlog.MemoryPressure)
+	for _, o := range x.around(10*Minute, Minute, eventlog.ManagedCrash, eventlog.RequestException) {
+		if strings.Contains(o.Detail, "OutOfMemory") {
+			memory = append(memory, o)
+		}
+	}
+	x.noteAll(memoryShort, memory)
+
+	const shutdownInProgress Code = 1255
+	if slices.Contains(x.codes(), shutdownInProgress) {
+		x.note(shuttingDown)
+		stops := x.around(2*Minute, Minute, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop, eventlog.AppStopped,
+			eventlog.AppOffline, eventlog.AppRecycle, eventlog.SystemStop)
+		x.noteAll(stopSeen, stops)
+		why := ""
+		for _, o := range stops {
+			if o.PID != 0 && o.PID == r.PID {
+				x.note(ownStopSeen, o.evidence())
+			}
+			if why == "" {
+				why = o.String()
+			}
+		}
+		x.say("stop", why)
+	}
+
+	hangs := x.around(3*Minute, 3*Minute, eventlog.PingFailed)
+	if len(x.around(5*Minute, 5*Minute, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop)) == 0 {
+		hangs = append(hangs, x.around(3*Minute, 3*Minute, eventlog.StopTimeout)...)
+	}
+	hangs = slices.DeleteFunc(hangs, func(o *occurrence) bool {
+		return r.PID != 0 && o.PID != 0 && o.PID != r.PID || r.AppPool == "" && o.PID != r.PID
+	})
+	x.noteAll(hangSeen, hangs)
+	if len(hangs) > 0 {
+		x.say("hang", hangs[0].String())
+		if r.PID != 0 && hangs[0].PID == r.PID {
+			x.note(ownHangSeen, hangs[0].evidence())
+		}
+	}
+	x.seeFastCGI()
+	x.seeOthers(h)
+}
+
+// seeFastCGI tells whether FastCGI had no process left.
+func (x *scene) seeFastCGI() {
+	q := x.frebOf()
+	if q == nil {
+		return
+	}
+	for _, n := range q.Notes {
+		if strings.HasSuffix(n.Event, "QUEUE_FULL") {
+			x.note(fastCGIFull, Evidence{Input: x.r.by(KindFREB).Input, Time: n.Time, Text: n.Event, Key: true})
+		}
+	}
+}
+
+// seeOthers compares the request with others for the same page, and those of other machines.
+func (x *scene) seeOthers(h *hosting) {
+	r := x.r
+	list := x.samePage()
+	alike, clients := 0, map[string]bool{}
+	for _, q := range list {
+		if q.Outcome == Failed && q.Status == r.Status && q.Error == r.Error {
+			alike++
+			clients[hostName(q.Client)] = true
+		}
+	}
+	spared, fine := 0, map[string]bool{}
+	for _, q := range list {
+		if c := hostName(q.Client); q.Outcome == OK && c != "" && !clients[c] {
+			spared++
+			fine[c] = true
+		}
+	}
+	if alike > 1 && len(clients) == 1 && spared > 1 {
+		x.note(someClients)
+		x.say("through", hostName(r.Client))
+		x.context = append(x.context, fmt.Sprintf("All %d failures of this page are of requests from %s; %s from %s went well.", alike, hostName(r.Client),
+			counted(spared, "request", "requests"), strings.Join(sortedKeys(fine), ", ")))
+	}
+	x.seeMethods(h)
+	if r.Side == Client && !r.Proxied && r.Outcome == Failed && r.Phase == PhaseTLS {
+		for _, q := range x.b.requests {
+			if q.Side == Client && q.Outcome == OK && x.b.on(q) != x.front && q.Host != "" && strings.EqualFold(q.Host, cmp.Or(r.Host, hostOf(r.URL))) && strings.HasPrefix(q.URL, "https:") {
+				x.note(othersFine)
+				x.say("other", cmp.Or(x.b.on(q).Name, "another machine"))
+				break
+			}
+		}
+	}
+}
+
+// repeatable are the methods that a proxy may send again by itself.
+var repeatable = []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"}
+
+// seeMethods tells whether only requests fail that cannot be sent twice: those of which a broken connection shows.
+func (x *scene) seeMethods(h *hosting) {
+	if slices.Contains(repeatable, x.r.Method) || x.r.Outcome != Failed || !slices.ContainsFunc(x.codes(), func(c Code) bool { return slices.Contains(brokenCodes, c) }) {
+		return
+	}
+	failed, fine := 0, 0
+	for _, list := range h.pages {
+		for _, q := range list {
+			switch {
+			case q.Outcome == OK && slices.Contains(repeatable, q.Method):
+				fine++
+			case q.Outcome == Failed && q.Error == x.r.Error && slices.Contains(repeatable, q.Method):
+				return
+			case q.Outcome == Failed && q.Error == x.r.Error:
+				failed++
+			}
+		}
+	}
+	if quick := x.r.sight != nil && x.r.sight.took >= 0 && x.r.sight.took < 50*time.Millisecond; quick && failed > 1 && fine > 1 {
+		x.note(postsOnly)
+		x.context = append(x.context, fmt.Sprintf("All %d that failed so are of a method that is never sent twice by itself; %s of others went well.", failed, counted(fine, "request", "requests")))
+	}
+}
+
+// seePorts tells what the machine's event log and netstat have on ports.
+func (x *scene) seePorts() {
+	x.noteAll(portsShort, x.front.during(x.r.Start-30*Minute, x.end()+Minute, "", eventlog.PortReused, eventlog.PortsExhausted))
+	binds := x.front.during(x.r.Start-10*Minute, x.end()+Minute, "", eventlog.BindFailed)
+	x.noteAll(bindRefused, binds)
+	if len(binds) > 0 {
+		x.say("bind", binds[0].Detail)
+		x.say("binds", counted(len(binds), "time", "times"))
+	}
+	for _, t := range x.front.consoles {
+		c := t.Connections
+		if c == nil {
+			continue
+		}
+		if n := c.Count(netshtext.TimeWait); x.has(portsShort) && n > 0 {
+			x.context = append(x.context, counted(n, "connection is in TIME_WAIT", "connections are in TIME_WAIT")+" in what netstat shows; it does not say when that was.")
+		}
+		if c.Count(netshtext.SynSent) == 0 {
+			continue
+		}
+		for _, l := range c.Listeners {
+			i := slices.IndexFunc(c.Remotes, func(o netshtext.Remote) bool { return o.Addr.Addr().IsLoopback() && o.Addr.Port() == l.Local.Port() })
+			if i < 0 || !l.Local.Addr().IsLoopback() && !l.Local.Addr().IsUnspecified() {
+				continue
+			}
+			x.note(deafPort, Evidence{Input: t.input, Text: fmt.Sprintf("netstat: PID %d listens on %s, %s there, %s in SYN_SENT and %s in CLOSE_WAIT on this machine",
+				l.PID, l.Local, counted(c.Remotes[i].Ports, "connection", "connections"),
+				strconv.Itoa(c.Count(netshtext.SynSent)), strconv.Itoa(c.Count(netshtext.CloseWait))), Key: true})
+			x.say("listener", l.Local.String())
+			return
+		}
+	}
+}
+
+// seePlatform compares with the limit of App Service's front end.
+func (x *scene) seePlatform() {
+	r, w := x.r, x.r.sight
+	if !x.has(onPlatform) || w == nil || w.took < platformTimeout-time.Second || w.took > platformTimeout+2*time.Second || r.Status < 500 {
+		return
+	}
+	x.note(platformLimit)
+	r.MadeBy = &MadeBy{Tier: "app service front end"}
+	if r.Status == 500 && r.SubStatus == 121 {
+		x.note(platformStatus)
+	}
+	if r.Timer == nil {
+		x.timer = &Timer{Name: "front end", Limit: platformTimeout, Source: TimerDefault}
+	}
+}
+
+// seeSockets tells whether a WebSocket was asked for, and whether that is switched off.
+func (x *scene) seeSockets(h *hosting) {
+	r, w := x.r, x.r.sight
+	if r.Status != 503 || w == nil {
+		return
+	}
+	if q := w.freb; q != nil {
+		if strings.EqualFold(q.Received.Get("Upgrade"), "websocket") {
+			x.note(socketAsked)
+		}
+		if f := q.Failure(); f != nil && strings.Contains(strings.ToLower(f.Reason+f.Text), "websocket") {
+			x.note(socketRefused)
+		}
+	}
+	if strings.Contains(w.path, "websocket") || strings.Contains(w.path, "/signalr/connect") {
+		x.note(socketAsked)
+	}
+	if p := w.page; p != nil && p.MadeBy == errorpage.AppService && p.Code == 0 && x.has(socketAsked) {
+		x.note(socketRefused)
+	}
+	if h.socket != nil {
+		x.note(socketsOff, Evidence{Input: h.socketIn, Text: h.socket.Enabled.Source() + ` webSocket enabled="false"`, Key: true})
+		x.say("socketSetting", h.socket.Enabled.Source())
+	}
+}
+
+// seeNode tells whether iisnode found its pipe to Node closed, and whether that comes at a steady pace.
+func (x *scene) seeNode(h *hosting) {
+	const brokenPipe, pipeHasEnded Code = 232, 109
+	r, q := x.r, x.frebOf()
+	if r.Status != 500 || !slices.ContainsFunc(x.codes(), func(c Code) bool { return c == brokenPipe || c == pipeHasEnded }) {
+		return
+	}
+	x.note(pipeEnded)
+	if q != nil {
+		if f := q.Failure(); f != nil && strings.EqualFold(f.Module, "iisnode") {
+			x.note(pipeTold, quoted(r.by(KindFREB)))
+		}
+	}
+	// A request of one client that finds a good pipe leaves it to the next, which comes too late.
+	var run []*Request
+	for _, o := range x.samePage() {
+		if hostName(o.Client) == hostName(r.Client) && o.Start.Sub(r.Start).Abs() < 10*time.Minute {
+			run = append(run, o)
+		}
+	}
+	const enough = 5
+	if len(run) < enough {
+		return
+	}
+	pace := run[1].Start - run[0].Start
+	for i := 1; i < len(run); i++ {
+		if d := run[i].Start - run[i-1].Start; d.Sub(pace).Abs() > time.Second || (run[i].Outcome == Failed) == (run[i-1].Outcome == Failed) {
+			return
+		}
+	}
+	x.note(alternating)
+	x.context = append(x.context, fmt.Sprintf("Of %d requests for this page, one every %s, every second one fails.", len(run), spell(pace.Sub(0))))
+}
+
+// pageScenes returns a scene for each kind of error page that is of no request. Its request is what the page tells.
+func (b *Builder) pageScenes() []*scene {
+	const most = 5
+	var out []*scene
+	told := map[string]bool{}
+	for _, s := range b.sessions {
+		p := s.page
+		if p == nil || s.joined || p.Status < 400 || told[pageLine(p)] || len(out) == most {
+			continue
+		}
+		told[pageLine(p)] = true
+		r := &Request{
+			Input: s.number, Side: Server, Outcome: Failed, URL: p.URL, Host: hostOf(p.URL), Status: p.Status, SubStatus: p.SubStatus, HasSub: p.HasSub,
+			Error: win32Of(p.Code), MadeBy: &MadeBy{Tier: p.MadeBy, Module: p.Module}, facts: new(facts),
+		}
+		x := &scene{b: b, r: r, f: r.facts, front: s.on, alone: true}
+		x.note(pageTells, Evidence{Input: s.number, Text: pageLine(p), Key: true})
+		maker := cmp.Or(p.Module, makers[p.MadeBy], "nobody that it names")
+		switch freb.ForwarderOf(maker) {
+		case freb.ANCM, freb.HTTPPlatform:
+			x.note(viaModule)
+		case freb.ARR:
+			x.note(fromARR)
+		}
+		if p.MadeBy == errorpage.ANCM {
+			x.note(viaModule)
+		}
+		x.seeStart()
+		x.say("maker", maker)
+		x.say("answer", r.status())
+		coded := ""
+		if p.Code != 0 {
+			coded = " with " + hexCode(p.Code)
+		}
+		x.say("coded", coded)
+		x.say("page", cmp.Or(pagePath(p.URL), "the page"))
+		x.say("file", path.Base(s.in.Path))
+		out = append(out, x)
+	}
+	return out
+}
+
+// makers are the names in texts of who makes pages that name no module.
+var makers = map[string]string{
+	errorpage.IIS: "IIS", errorpage.ARR: "Application Request Routing", errorpage.ANCM: "the ASP.NET Core Module", errorpage.HTTPSys: "HTTP.sys",
+	errorpage.AppService: "Azure App Service", errorpage.ApplicationGateway: "Azure Application Gateway",
+}
+
+// pagePath is what a page's URL asks for, without host and query.
+func pagePath(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	return u.Path
 }

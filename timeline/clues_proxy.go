@@ -1,5 +1,987 @@
 package timeline
 
-// lookProxy looks for why a request that a proxy sent on did not go well.
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/eventlog"
+	"github.com/etwhy/etwhy/decode/iisconfig"
+	"github.com/etwhy/etwhy/decode/netshtext"
+	"github.com/etwhy/etwhy/decode/winerr"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// Clues on requests that were sent on.
+const (
+	frontAgrees   clue = "another file of the machine that sent it gives the same error"
+	confirmed     clue = "two independent sources agree on where it stopped"
+	serverGave    clue = "the proxy's log has the status that the server gave"
+	rivalsLater   clue = "of several requests at the content servers it is one, and all of them went on longer"
+	behindLong    clue = "the content server went on with it for much longer than it was waited for"
+	behindWaited  clue = "the content server's worker got it late"
+	behindWhole   clue = "the content server sent its answer whole"
+	behindDropped clue = "HTTP.sys of the content server lost the connection"
+	behindRan     clue = "the page ran"
+	leftDirect    clue = "the other end closed the connection"
+
+	workerCrashed clue = "the worker process of the request ended unexpectedly"
+	workerServed  clue = "the request was in that process"
+	workerRetired clue = "the worker process of the request was retired and ended before it was done"
+	serverStopped clue = "the content server was being shut down"
+	serverDown    clue = "the content server was shut down"
+	coldStart     clue = "it was the first request after the application had stopped"
+
+	memberSlots     clue = "every member of the farm is switched off"
+	memberTests     clue = "the health tests of every member failed"
+	farmForgot      clue = "the proxy's own worker process was stopped or replaced, and nothing got through since"
+	farmRestarted   clue = "the proxy's worker process is another one than before"
+	membersWell     clue = "the members were well"
+	liveFailures    clue = "as many answers failed as take a member out of the farm"
+	risingFailures  clue = "many answers had failed just before"
+	otherAnswered   clue = "another server than the member answered"
+	proxyIsSet      clue = "the machine has a proxy for what goes out"
+	proxyUnknown    clue = "ARR's settings do not name that proxy"
+	tunnelPacked    clue = "the WebSocket was agreed to be compressed"
+	tunnelShort     clue = "the WebSocket was over at once"
+	tunnelTimed     clue = "the WebSocket lasted as long as the limit"
+	portsGone       clue = "the machine had no free port for outgoing connections"
+	portsChurn      clue = "the machine's ports for outgoing connections were used again too soon"
+	portsScarce     clue = "nearly all ports for outgoing connections were taken"
+	portsFree       clue = "most ports for outgoing connections were free"
+	bindTrouble     clue = "HTTP.sys could not listen on the address"
+	saidUnreachable clue = "WinHTTP called it a failed connect"
+	tlsTold         clue = "the event log has a TLS alert of that moment"
+	idleRace        clue = "the connection had been idle for as long as servers keep idle ones"
+	idleClosed      clue = "HTTP.sys of the content server closed the connection for being idle"
+	expectWait      clue = "the client waits for leave to send the body"
+	bodyHeld        clue = "nothing of the body arrived"
+	loopbackTarget  clue = "the rule sends it to localhost"
+)
+
+// Limits that the clues are held against.
+const (
+	nodeIdle    = 5 * time.Second // keepAliveTimeout of Node
+	httpSysIdle = 2 * time.Minute // connectionTimeout of IIS
+	raceWithin  = time.Second     // from the first byte out to the end of the connection
+	atOnce      = 2 * time.Second // a WebSocket that is over so soon carried nothing
+	aroundTLS   = 2 * etl.Second  // Schannel writes its events with the alert
+	lastBlind   = 9600            // the last build of Windows (2012 R2) whose WinHTTP calls a failed handshake a failed connect
+	coldWithin  = 5 * Minute      // a start shows in requests for so long
+)
+
+// lookProxy looks for why a request that a proxy or another client of WinHTTP sent on did not go well.
 func (x *scene) lookProxy() {
+	if x.alone {
+		x.lookAtPorts()
+		return
+	}
+	if x.r.Side != Client {
+		return
+	}
+	x.agreeFront()
+	x.lookAtLimit()
+	x.lookAtWork()
+	x.lookForAbsence()
+	x.lookAtWorker()
+	x.lookAtPorts()
+	x.lookAtTLS()
+	x.lookAtConnection()
+	switch {
+	case x.r.Phase == PhaseRoute:
+		x.lookAtFarm()
+	case x.r.Outcome == OK && x.r.Status == 400:
+		x.lookAtAnswerer()
+	case x.r.Outcome == OK && x.r.Status == 101:
+		x.lookAtTunnel()
+	}
+}
+
+// at turns a time of the request into one of a machine's clock.
+func (x *scene) at(m *Machine, t etl.Time) etl.Time { return t.Add(-x.shift(m)) }
+
+// pages returns the passage of the proxy.
+func (x *scene) passage() *passage { return x.b.passed(x.front) }
+
+// agreeFront sees whether the log or the FREB file of the machine gives the error that its trace shows.
+func (x *scene) agreeFront() {
+	r, w := x.r, x.r.sight
+	if w == nil {
+		return
+	}
+	if w.serverStatus >= 500 && w.serverStatus == r.Status {
+		x.note(serverGave)
+	}
+	if r.kind() != KindETL || r.Outcome != Failed {
+		return
+	}
+	code := w.win32
+	if w.freb != nil && w.freb.Forward() != nil {
+		if c := win32Of(w.freb.Forward().Code); c != 0 {
+			code = c
+		}
+	}
+	if code != 0 && (code == r.WinHTTP.Code || code == r.Error) {
+		x.note(frontAgrees)
+	}
+}
+
+// lookForAbsence sees whether the content server's log would have the request and does not.
+func (x *scene) lookForAbsence() {
+	r, m := x.r, x.back
+	if m == nil || m == x.front || x.behind != nil || r.sight != nil && len(r.sight.rivals) > 0 {
+		return
+	}
+	from, to := x.at(m, r.Start), x.at(m, x.end())
+	if !m.covers(KindIISLog, from) || !m.covers(KindIISLog, to) {
+		if end := m.ends(KindIISLog, to); end != 0 {
+			x.context = append(x.context, "The log of "+m.Name+" does not have the request; it ends "+clockTime(end, "15:04:05")+" UTC, and logs are written late.")
+		}
+		return
+	}
+	// The clocks may differ, and a URL may have been rewritten: nothing like it, and not around the time.
+	const around = 5 * Minute
+	page := r.paths()
+	asker := hostName(r.Client)
+	for _, q := range x.b.servedAt(m) {
+		client := hostName(q.Client)
+		if a, ok := plainAddress(client); ok && len(x.front.addresses) > 0 && !x.front.addresses[a] && client != asker {
+			continue // of another client
+		}
+		if q.into == nil && q.Method == r.Method && slices.Contains(page, pathOfRequest(q)) && q.Start < to+around && ended(q) > from-around {
+			return
+		}
+	}
+	x.note(behindAbsent)
+	if x.has(frontAgrees) {
+		x.note(confirmed)
+	}
+}
+
+// lookAtLimit finds the limit of the proxy that ran out, where it is set, and what it would have to be.
+func (x *scene) lookAtLimit() {
+	r := x.r
+	took := time.Duration(0)
+	if x.behind != nil {
+		took = served(x.behind)
+	}
+	if rivals := x.rivalsLater(); took == 0 && rivals > 0 {
+		took = rivals
+	}
+	set, where, farm := x.limit()
+	waited := x.f.wait
+	if waited == 0 && r.sight != nil {
+		waited = r.sight.took
+	}
+	if set.Value > 0 && near(waited, set.Value) && r.Outcome == Failed {
+		x.note(timerMatches)
+		if r.Timer == nil {
+			source := TimerDefault
+			if set.Set {
+				source = TimerConfig
+			}
+			x.timer = &Timer{Name: "proxy", Limit: set.Value, Source: source}
+		}
+	}
+	x.say("limitset", where)
+	enough := roundUp(took)
+	set2 := "raise " + where + " above " + spell(took)
+	if enough > 0 {
+		set2 += ", to " + spell(enough)
+		if farm != "" {
+			set2 += fmt.Sprintf(": appcmd set config -section:webFarms /[name='%s'].applicationRequestRouting.protocol.timeout:%s /commit:apphost", farm, clockSpan(enough))
+		}
+	}
+	x.say("raise", set2)
+	x.near(enough)
+	x.ladder(set, where)
+}
+
+// limits that people set.
+var roundLimits = []time.Duration{
+	45 * time.Second, time.Minute, 90 * time.Second, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute, 5 * time.Minute, 10 * time.Minute, 20 * time.Minute,
+}
+
+// roundUp returns the limit that leaves a request of this length some room; 0 if there is none.
+func roundUp(took time.Duration) time.Duration {
+	if took == 0 {
+		return 0
+	}
+	for _, l := range roundLimits {
+		if l >= took+took/10 {
+			return l
+		}
+	}
+	return 0
+}
+
+// clockSpan writes a duration as the configuration does: 00:01:30.
+func clockSpan(d time.Duration) string {
+	return fmt.Sprintf("%02d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+}
+
+// limit returns how long the proxy waits for the server of the request, the setting in words, and the name of the farm.
+func (x *scene) limit() (set iisconfig.Setting[time.Duration], where, farm string) {
+	m := x.front
+	if f, ok := x.farm(); ok {
+		set = m.settings.FarmTimeout(f.Name)
+		return set, "the time-out of farm " + f.Name + " (" + told(set) + ")", f.Name
+	}
+	if _, ok := m.settings.Proxy(""); ok && x.has(fromARR) {
+		set = m.settings.ProxyTimeout("")
+		return set, "the time-out of the proxy (" + told(set) + ")", ""
+	}
+	switch {
+	case x.has(fromARR):
+		return set, "the time-out of the farm (30 s is ARR's default, 2 min without a farm; no configuration here)", ""
+	case x.r.Proxied:
+		return set, "the time-out of the proxy's farm", ""
+	}
+	return set, "the caller's time-out", ""
+}
+
+// told says what a limit is set to and where.
+func told(set iisconfig.Setting[time.Duration]) string {
+	if set.Set {
+		return spell(set.Value) + ", " + set.Source()
+	}
+	return spell(set.Value) + " is the default, and no file sets another"
+}
+
+// farm returns the settings of the farm that the request was for.
+func (x *scene) farm() (iisconfig.Farm, bool) {
+	r, m := x.r, x.front
+	names := []string{r.Farm}
+	if w := r.sight; w != nil && w.freb != nil {
+		for _, u := range w.freb.Rewrites {
+			names = append(names, hostName(hostOf(u)))
+		}
+	}
+	if a, ok := plainAddress(r.Server); ok {
+		names = append(names, a)
+	} else {
+		names = append(names, hostName(r.Server))
+	}
+	for _, n := range names {
+		if n != "" {
+			if f, ok := m.settings.Farm(n); ok {
+				return f, true
+			}
+		}
+	}
+	if list := m.farms(); len(list) == 1 && x.has(fromARR) {
+		return list[0], true
+	}
+	return iisconfig.Farm{}, false
+}
+
+// near says how many of the requests for the page a longer limit would have let through.
+func (x *scene) near(enough time.Duration) {
+	if x.r.Error != 12002 && x.r.WinHTTP.Code != 12002 {
+		return
+	}
+	times := x.passage().pages[pathOfRequest(x.r)]
+	if len(times) < 3 || enough == 0 {
+		return
+	}
+	longest := slices.Max(times)
+	for _, l := range roundLimits { // the smallest that saves nearly all
+		n := 0
+		for _, d := range times {
+			if d < l {
+				n++
+			}
+		}
+		if n >= len(times)*9/10 && n > 0 {
+			s := fmt.Sprintf("A limit of %s would have saved %d of %d such requests; the slowest took %s.", spell(l), n, len(times), spell(longest))
+			x.context = append(x.context, s)
+			break
+		}
+	}
+}
+
+// ladder says of limits behind the proxy's that they are longer than it.
+func (x *scene) ladder(outer iisconfig.Setting[time.Duration], where string) {
+	if x.back == nil || outer.Value == 0 || x.r.Outcome != Failed {
+		return
+	}
+	at := ""
+	if x.behind != nil && x.behind.sight != nil {
+		if s, ok := x.back.settings.Site(x.behind.sight.site); ok {
+			at = s.Name
+		}
+	}
+	longer := func(what string, s iisconfig.Setting[time.Duration]) {
+		if s.Set && s.Value > outer.Value {
+			x.context = append(x.context, fmt.Sprintf("%s of %s is %s (%s), longer than %s: the proxy gives up first.", what, x.back.Name, spell(s.Value), s.Source(), where))
+		}
+	}
+	if a, ok := x.back.settings.ANCM(at); ok {
+		longer("requestTimeout", a.RequestTimeout)
+	}
+	if t, ok := x.back.settings.Runtime(at); ok {
+		longer("executionTimeout", t.ExecutionTimeout)
+	}
+}
+
+// rivalsLater returns how long the longest of the requests took that may be this one at the content servers, if
+// each of them went on for longer than the proxy waited and found its client gone.
+func (x *scene) rivalsLater() time.Duration {
+	w := x.r.sight
+	if w == nil || len(w.rivals) == 0 || x.behind != nil {
+		return 0
+	}
+	waited := max(x.f.wait, w.took)
+	least, most := time.Duration(math.MaxInt64), time.Duration(0)
+	for _, q := range w.rivals {
+		if q.sight == nil || !departed[q.sight.win32] && q.sight.freb == nil {
+			return 0
+		}
+		least, most = min(least, served(q)), max(most, served(q))
+	}
+	if waited <= 0 || least <= waited {
+		return 0
+	}
+	evidence := make([]Evidence, 0, len(w.rivals))
+	for _, q := range w.rivals {
+		evidence = append(evidence, quoted(q))
+	}
+	x.note(rivalsLater, evidence...)
+	took := spell(least)
+	if a, b := spell(least), spell(most); a != b {
+		took = a + " to " + b
+	}
+	x.say("rivals", took)
+	return most
+}
+
+// lookAtWork tells the time apart that the content server took: receiving, the queue, the worker, sending.
+func (x *scene) lookAtWork() {
+	q := x.behind
+	if q == nil || q.sight == nil {
+		return
+	}
+	w := q.sight
+	f := w.freb
+	took := served(q)
+	queue, upload, send, work := time.Duration(-1), time.Duration(-1), time.Duration(-1), time.Duration(-1)
+	if q.kind() == KindETL {
+		for i := range q.Phases {
+			d := q.Phases[i].Duration()
+			switch q.Phases[i].Name {
+			case PhaseQueue:
+				queue = max(queue, 0) + d
+			case PhaseReceive:
+				upload = max(upload, 0) + d
+			case PhaseProcess:
+				work = max(work, 0) + d
+			case PhaseSend:
+				send = max(send, 0) + d
+			}
+		}
+	}
+	if f != nil {
+		upload, send = 0, f.Flush.Busy
+		if f.Read.Bytes > 0 && !f.Read.Open {
+			upload = f.Read.Last.Sub(f.Read.First)
+		}
+		work = max(f.Duration()-upload-send, 0)
+		if w.took >= 0 {
+			queue = max(w.took-f.Duration(), 0)
+			took = w.took
+		}
+		announced, err := strconv.ParseUint(f.Answered.Get("Content-Length"), 10, 63)
+		switch {
+		case f.Flush.Code == 0 && f.BytesSent == 0 && !f.NoEnd:
+			x.note(behindRan)
+		case f.Flush.Code != 0 || f.NoEnd || w.reason != "": // not to the end
+		case err == nil && f.BytesSent >= announced, logged(q):
+			x.note(behindWhole, quoted(q))
+		}
+		x.say("answersize", strconv.FormatUint(f.BytesSent, 10)+" bytes")
+		if f.Read.Bytes == 0 && f.Read.Open {
+			x.note(bodyHeld)
+		}
+	} else if w.reason == "" && logged(q) {
+		x.note(behindWhole, quoted(q))
+		x.say("answersize", "by its log")
+	}
+	if w.reason == "Connection_Dropped" {
+		x.note(behindDropped)
+	}
+	if r := x.r; r.Outcome == Failed && (queue >= 0 || work >= 0 || upload >= 0) {
+		var parts []string
+		for _, p := range []struct {
+			what string
+			d    time.Duration
+		}{{"upload", upload}, {"the queue of HTTP.sys", queue}, {"the worker process", work}, {"sending", send}} {
+			if p.d >= 50*time.Millisecond {
+				parts = append(parts, spell(p.d)+" in "+strings.Replace(p.what, "upload", "the upload", 1))
+			}
+		}
+		s := "Of the content server's " + spell(took) + ", " + strings.Join(parts, ", ")
+		if upload >= 0 && upload < 50*time.Millisecond {
+			s += ", none in the upload"
+		}
+		if queue >= 0 && queue < 50*time.Millisecond {
+			s += ", none in the queue"
+		}
+		if len(parts) > 0 {
+			x.context = append(x.context, s+".")
+		}
+	} else if r.Outcome == Failed && w.kind == KindIISLog && took > time.Second {
+		x.context = append(x.context, "The "+spell(took)+" are all of it: upload, queue and work are not told apart in a log. Failed Request Tracing of the content server would.")
+	}
+	if limit := x.f.wait; queue > 2*time.Second && (limit == 0 || queue > limit/2) {
+		x.note(behindWaited)
+		x.say("queued", spell(queue))
+	}
+	x.say("queuename", orElse(q.Queue, orElse(q.AppPool, "the application")))
+}
+
+// logged reports whether the log has the request as one whose answer was delivered.
+func logged(q *Request) bool {
+	l := q.by(KindIISLog)
+	return l != nil && l.Outcome == OK && l.sight.win32 == 0
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// lookAtWorker looks for what happened to the process that had the request at the content server, or to that server.
+func (x *scene) lookAtWorker() {
+	m, r, q := x.back, x.r, x.behind
+	if m == nil || m == x.front || r.Outcome != Failed {
+		return
+	}
+	pool, pid, reason := "", uint32(0), ""
+	if q != nil {
+		pool, pid = orElse(q.AppPool, q.Queue), q.PID
+		if q.sight != nil {
+			reason = q.sight.reason
+		}
+	}
+	start, end := x.at(m, r.Start), x.at(m, x.end())
+	abandoned := strings.HasPrefix(reason, "Connection_Abandoned")
+	for _, o := range m.during(start, end+5*Minute, "", eventlog.Crash, eventlog.PingFailed) {
+		same := pid != 0 && o.PID == pid || pool != "" && strings.EqualFold(o.Pool, pool)
+		// The process that ended is named; how long after the end that is written, a dump may delay.
+		if o.Time < end-5*etl.Second || !same && !(abandoned && o.Image == "" || abandoned && isWorker(o.Image)) || o.PID != 0 && pid != 0 && o.PID != pid {
+			continue
+		}
+		if o.Time > end+10*etl.Second && (pid == 0 || o.PID != pid) {
+			continue
+		}
+		x.note(workerCrashed, o.evidence())
+		x.say("crash", o.String())
+		if pid != 0 && o.PID == pid || abandoned {
+			x.note(workerServed, quoted(q))
+		}
+	}
+	for _, o := range m.during(start-Minute, end+5*etl.Second, pool, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.StopTimeout, eventlog.PoolDisabled, eventlog.ConfigChanged) {
+		if pool == "" || o.PID != 0 && pid != 0 && o.PID != pid {
+			continue
+		}
+		if o.Kind == eventlog.StopTimeout && pid != 0 && o.PID == pid || abandoned && o.Kind != eventlog.ConfigChanged {
+			x.note(workerRetired, o.evidence())
+			x.say("recycle", o.String())
+		}
+	}
+	down := m.during(0, end+2*etl.Second, "", eventlog.SystemStop, eventlog.SystemCrash, eventlog.SystemStart)
+	if n := len(down); n > 0 && down[n-1].Kind != eventlog.SystemStart {
+		o := down[n-1]
+		for n > 1 && down[n-2].Kind == o.Kind && down[n-2].Time > o.Time-Minute { // two events tell of it
+			n--
+			o = down[n-1]
+		}
+		if o.Time < start {
+			x.note(serverDown, o.evidence())
+		} else {
+			x.note(serverStopped, o.evidence())
+		}
+		until := ""
+		if up := m.during(end, math.MaxInt64, "", eventlog.SystemStart); len(up) > 0 {
+			until = " and came up again at " + clockTime(up[0].Time, "15:04:05")
+		}
+		x.say("downsince", clockTime(o.Time, "15:04:05")+until)
+	}
+	x.lookForStart(m, pool, start, end)
+	for _, o := range m.during(start-10*Minute, end+lateness, "", eventlog.BindFailed) {
+		x.note(bindTrouble, o.evidence())
+		x.say("binding", orElse(o.Detail, "its address"))
+		break
+	}
+}
+
+// lookForStart sees whether the request was the first that the application had to start for.
+func (x *scene) lookForStart(m *Machine, pool string, start, end etl.Time) {
+	list := m.during(start-12*60*Minute, end, pool, eventlog.AppStarted, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop, eventlog.SystemStart, eventlog.AppRecycle)
+	for _, o := range slices.Backward(list) {
+		if o.Kind != eventlog.IdleStop && o.Time < start-coldWithin {
+			continue
+		}
+		if x.b.answeredBetween(m, o.Time, end) != nil {
+			return // it was warm by then
+		}
+		x.note(coldStart, o.evidence())
+		x.say("cold", o.String())
+		return
+	}
+}
+
+// lookAtFarm looks for why the proxy had no server to choose from.
+func (x *scene) lookAtFarm() {
+	r, m := x.r, x.front
+	f, ok := x.farm()
+	name := "the farm"
+	if ok {
+		name = "farm " + f.Name
+	}
+	x.say("farm", name)
+	x.say("farmname", orElse(f.Name, "NAME"))
+	p := x.passage()
+	if ok && len(f.Servers) > 0 {
+		x.say("members", strings.Replace(counted(len(f.Servers), "member", "members"), "1 member", "the one member", 1))
+		x.lookAtMembers(&f)
+		x.lookAtTests(&f, p)
+	}
+	x.lookForLostState(p)
+	period, most := 2*time.Minute, 3
+	if ok && f.HealthCheck.LiveTrafficFailurePeriod.Value > 0 {
+		period, most = f.HealthCheck.LiveTrafficFailurePeriod.Value, int(f.HealthCheck.MaxLiveTrafficFailures.Value)
+	}
+	// A member that was taken out stays out until the next test.
+	back := period
+	if ok {
+		back += f.HealthCheck.Interval.Value
+	}
+	if n := p.brokenBetween(r.Start.Add(-back), r.Start+1); n >= max(most, 1) {
+		x.say("failures", counted(n, "request", "requests"))
+		x.say("period", spell(back))
+		x.say("minservers", "minServers")
+		if ok && f.HealthCheck.LiveTrafficFailurePeriod.Value > 0 {
+			x.note(liveFailures)
+			h := f.HealthCheck
+			x.context = append(x.context, fmt.Sprintf("Farm %s takes a member out after %d failures within %s (%s), and keeps at least %d (%s).", f.Name,
+				h.MaxLiveTrafficFailures.Value, spell(h.LiveTrafficFailurePeriod.Value), h.LiveTrafficFailurePeriod.Source(), h.MinServers.Value, h.MinServers.Source()))
+		} else if !ok {
+			x.note(risingFailures)
+		}
+	}
+	if !m.configured {
+		x.context = append(x.context, "No configuration of "+m.Name+" is here: which members the farm has, and which are on, is not known.")
+	}
+}
+
+// lookAtMembers sees whether the members of a farm are switched off.
+func (x *scene) lookAtMembers(f *iisconfig.Farm) {
+	var lines []string
+	var evidence []Evidence
+	for i := range f.Servers {
+		s := &f.Servers[i]
+		if s.Enabled.Value {
+			return
+		}
+		lines = append(lines, s.Enabled.Source())
+		evidence = append(evidence, Evidence{Input: x.settingInput(s.Enabled.File), Text: "member " + s.Address + " of farm " + f.Name + " has enabled=\"false\" (" + s.Enabled.Source() + ")", Key: true})
+	}
+	if !f.Enabled.Value {
+		lines = append(lines, f.Enabled.Source())
+	}
+	x.note(memberSlots, evidence...)
+	x.say("where", strings.Join(lines, ", "))
+	for _, i := range x.front.Inputs {
+		old := x.b.sessions[i].settings
+		if h := x.front.settings.Host(); old != nil && old.History != 0 && h != nil {
+			for _, c := range iisconfig.Diff(old, h) {
+				if strings.Contains(c.What, f.Name) && strings.HasSuffix(c.What, "enabled") {
+					x.context = append(x.context, fmt.Sprintf("The copy of the configuration with number %d in the history had them on: %s.", old.History, c))
+					break
+				}
+			}
+		}
+	}
+}
+
+// settingInput returns the input that holds a configuration file.
+func (x *scene) settingInput(file string) int {
+	for _, i := range x.front.Inputs {
+		if s := x.b.sessions[i].settings; s != nil && s.Name == file {
+			return i
+		}
+	}
+	return x.r.Input
+}
+
+// lookAtTests sees whether the health tests of all members failed, the last ones before the request.
+func (x *scene) lookAtTests(f *iisconfig.Farm, p *passage) {
+	if f.HealthCheck.URL.Value == "" {
+		return
+	}
+	within := 3*f.HealthCheck.Interval.Value + f.HealthCheck.Timeout.Value
+	low, high := statusRange(f.HealthCheck.StatusCodeMatch.Value)
+	var evidence []Evidence
+	failing, saidWell := 0, 0
+	for i := range f.Servers {
+		a, ok := plainAddress(f.Servers[i].Address)
+		if !ok || !f.Servers[i].Enabled.Value {
+			continue
+		}
+		var last *Request
+		for _, q := range p.tests[a] {
+			on := x.b.on(q)
+			if t := ended(q).Add(x.shift(on)); t <= x.r.Start+etl.Second && t > x.r.Start.Add(-within) && (last == nil || ended(q) > ended(last)) {
+				last = q
+			}
+		}
+		switch {
+		case last == nil:
+		case last.Outcome == Failed || last.Status < low || last.Status > high:
+			failing++
+			evidence = append(evidence, Evidence{Input: last.Input, Time: ended(last), Text: "health test " + last.Method + " " + pathOfRequest(last) + " at " + a + ": " + testResult(last), Key: true})
+		default:
+			saidWell++
+		}
+	}
+	x.say("testurl", f.HealthCheck.URL.Value)
+	x.say("testsource", f.HealthCheck.URL.Source())
+	if failing > 0 && saidWell == 0 {
+		on := 0
+		for i := range f.Servers {
+			if f.Servers[i].Enabled.Value {
+				on++
+			}
+		}
+		if failing == on {
+			x.note(memberTests, evidence...)
+		}
+		x.say("testresult", evidence[0].Text[strings.LastIndex(evidence[0].Text, ": ")+2:])
+	}
+}
+
+// testResult says how a health test ended.
+func testResult(r *Request) string {
+	if r.Status != 0 {
+		return "answered " + r.status()
+	}
+	return "failed with " + codeText(r.Error)
+}
+
+// statusRange reads a range of statuses: 200-399.
+func statusRange(s string) (low, high int) {
+	a, b, ok := strings.Cut(s, "-")
+	low, err := strconv.Atoi(strings.TrimSpace(a))
+	if err != nil {
+		return 200, 399
+	}
+	high = low
+	if ok {
+		if high, err = strconv.Atoi(strings.TrimSpace(b)); err != nil {
+			high = 999
+		}
+	}
+	return low, high
+}
+
+// lookForLostState sees whether the proxy's own process was stopped or replaced, so that what it knew of its servers
+// is gone, and nothing has got through since.
+func (x *scene) lookForLostState(p *passage) {
+	r, m := x.r, x.front
+	list := m.during(r.Start-24*60*Minute, r.Start+etl.Second, "", eventlog.IdleStop, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.Crash)
+	for _, o := range slices.Backward(list) {
+		if o.Pool != "" && !x.inPool(o.Pool, p) || o.Pool == "" && !isWorker(o.Image) {
+			continue
+		}
+		if p.wellBetween(o.Time, r.Start) != 0 {
+			return
+		}
+		x.note(farmForgot, o.evidence())
+		x.say("lost", o.String())
+		x.say("lostat", clockTime(o.Time, "15:04:05"))
+		x.say("pool", orElse(o.Pool, "of the proxy"))
+		if o.Kind == eventlog.IdleStop {
+			x.say("never", "appcmd set apppool "+strconv.Quote(orElse(o.Pool, "NAME"))+" /processModel.idleTimeout:00:00:00")
+		} else {
+			x.say("never", "appcmd set apppool "+strconv.Quote(orElse(o.Pool, "NAME"))+" /recycling.periodicRestart.time:00:00:00")
+		}
+		// Meanwhile the members answered others.
+		until := p.wellBetween(r.Start, math.MaxInt64)
+		if until == 0 {
+			until = r.Start + 60*Minute
+		}
+		for _, b := range x.b.machines {
+			if b == m {
+				continue
+			}
+			if q := x.b.answeredBetween(b, x.at(b, o.Time), x.at(b, until)); q != nil {
+				x.note(membersWell, quotedAny(q))
+			}
+		}
+		return
+	}
+}
+
+// quotedAny makes evidence of a request that a file of any kind tells of.
+func quotedAny(q *Request) Evidence {
+	text := q.Method + " " + q.URL + " answered " + q.status()
+	return Evidence{Input: q.Input, Time: ended(q), Text: text, Key: true}
+}
+
+// inPool reports whether the proxy runs in a pool: by what its files say, or by being the only one.
+func (x *scene) inPool(pool string, p *passage) bool {
+	if slices.Contains(p.pools, strings.ToLower(pool)) {
+		return true
+	}
+	if len(p.pools) > 0 {
+		return false
+	}
+	if w := x.r.sight; w != nil && w.site != 0 {
+		if set, ok := x.front.settings.PoolOf(w.site, w.path); ok {
+			return strings.EqualFold(set.Name, pool)
+		}
+	}
+	h := x.front.settings.Host()
+	return h != nil && len(h.Pools) == 1 && strings.EqualFold(h.Pools[0].Name, pool)
+}
+
+// lookAtAnswerer sees who answered 400: the member of the farm, or a proxy on the way to it.
+func (x *scene) lookAtAnswerer() {
+	r, w := x.r, x.r.sight
+	if w == nil || !r.Proxied {
+		return
+	}
+	proxy, member := "", "the member of the farm"
+	if w.freb != nil {
+		if via := w.freb.Answered.Get("Via"); via != "" {
+			proxy = via
+			x.note(otherAnswered, Evidence{Input: r.by(KindFREB).Input, Time: ended(r), Text: "the answer has Via: " + via, Key: true})
+		}
+		if f := w.freb.Forward(); f != nil && r.Connection != nil {
+			a, ok := plainAddress(f.Server)
+			remote, _ := plainAddress(r.Connection.Remote)
+			if ok && remote != "" && remote != a {
+				proxy = r.Connection.Remote
+				member = f.Server
+				x.note(otherAnswered, Evidence{Input: r.Input, Time: r.Start, Text: "connected to " + r.Connection.Remote + ", not to the member " + f.Server, Key: true})
+			}
+		}
+	}
+	for _, c := range x.front.consoles {
+		if c.Proxy != nil && c.Proxy.Server != "" {
+			x.note(proxyIsSet, Evidence{Input: c.input, Text: "WinHTTP of this machine goes out through " + c.Proxy.Server, Key: true})
+			proxy = c.Proxy.Server
+		}
+	}
+	if f, ok := x.farm(); ok && f.ProxyServer.Value == "" {
+		x.note(proxyUnknown)
+		x.say("farmname", f.Name)
+	} else if !ok {
+		x.say("farmname", "NAME")
+	}
+	if f, ok := x.farm(); ok && len(f.Servers) == 1 {
+		member = f.Servers[0].Address
+	}
+	x.say("member", member)
+	x.say("outbound", orElse(proxy, "a proxy"))
+}
+
+// lookAtTunnel sees how a connection ended that was switched to WebSocket.
+func (x *scene) lookAtTunnel() {
+	r, w := x.r, x.r.sight
+	lasted := r.Duration()
+	if w != nil && w.took > lasted {
+		lasted = w.took
+	}
+	x.say("lasted", spell(lasted))
+	if x.f.seen.has(factDeflate) {
+		x.note(tunnelPacked)
+	}
+	if w != nil && w.freb != nil && strings.Contains(strings.ToLower(w.freb.Answered.Get("Sec-WebSocket-Extensions")), "permessage-deflate") {
+		x.note(tunnelPacked, Evidence{Input: r.by(KindFREB).Input, Time: ended(r), Text: "the answer has Sec-WebSocket-Extensions: permessage-deflate", Key: true})
+	}
+	if lasted > 0 && lasted < atOnce {
+		x.note(tunnelShort)
+	}
+	if set, where, _ := x.limit(); set.Value > 0 && near(lasted, set.Value) {
+		x.note(tunnelTimed)
+		x.say("limitset", where)
+	}
+	if d := x.passage().tunnels[pathOfRequest(r)]; d > time.Minute && d > lasted {
+		x.context = append(x.context, "Another connection to the same page stayed open for "+spell(d)+".")
+	}
+}
+
+// lookAtPorts sees whether the machine ran out of ports for what goes out.
+func (x *scene) lookAtPorts() {
+	from, to := x.r.Start-Minute, x.end()+lateness
+	if !x.alone && x.r.Phase != PhaseConnect && x.r.Phase != "" {
+		return
+	}
+	for _, o := range x.front.during(from, to, "", eventlog.PortsExhausted) {
+		x.note(portsGone, o.evidence())
+		x.say("portsat", clockTime(o.Time, "15:04:05"))
+		break
+	}
+	if list := x.front.during(from, to, "", eventlog.PortReused); len(list) > 0 {
+		x.note(portsChurn, list[0].evidence())
+		x.say("portsat", clockTime(list[0].Time, "15:04:05"))
+	}
+	size := 16384 // of the range, by default
+	for _, c := range x.front.consoles {
+		if c.Ports != nil {
+			size = c.Ports.Count
+		}
+	}
+	for _, c := range x.front.consoles {
+		if c.Connections == nil {
+			continue
+		}
+		n := c.Connections
+		taken := 0
+		for _, e := range n.Remotes {
+			taken = max(taken, e.Ports)
+		}
+		out := n.TCP - len(n.Listeners)
+		x.say("taken", strconv.Itoa(out))
+		x.say("timewait", strconv.Itoa(n.Count(netshtext.TimeWait)))
+		x.say("closewait", strconv.Itoa(n.Count(netshtext.CloseWait)))
+		x.say("established", strconv.Itoa(n.Count(netshtext.Established)))
+		x.say("range", strconv.Itoa(size))
+		what := Evidence{Input: c.input, Text: fmt.Sprintf("netstat: %d connections, %d of them in TIME_WAIT, %d in CLOSE_WAIT; the range has %d ports", out,
+			n.Count(netshtext.TimeWait), n.Count(netshtext.CloseWait), size), Key: true}
+		if max(taken, n.Count(netshtext.TimeWait)) >= size*8/10 {
+			x.note(portsScarce, what)
+		} else if x.alone && !slices.ContainsFunc(x.b.requests, func(r *Request) bool { return x.b.on(r) == x.front }) {
+			x.note(portsFree, what)
+		}
+	}
+}
+
+// lookAtTLS looks for what the event logs of both ends tell of a handshake.
+func (x *scene) lookAtTLS() {
+	r := x.r
+	if x.f.alert != 0 {
+		x.say("alert", "alert "+alertName(uint32(x.f.alert)))
+	}
+	build := x.b.sessions[r.Input].in.Header.Build
+	if code := Code(12029); build <= lastBlind && (build > 0 || r.kind() != KindETL) && (r.WinHTTP.Code == code || r.Error == code || r.sight != nil && r.sight.win32 == code) && (r.Phase == PhaseTLS || r.Phase == "") {
+		x.note(saidUnreachable)
+	}
+	if r.Phase != PhaseTLS && !(r.Phase == "" && strings.HasPrefix(r.lastURL(), "https:")) {
+		return
+	}
+	// What confirms the trace is an event about the same thing.
+	fits := []eventlog.FactKind{eventlog.TLSNoCipher, eventlog.TLSAlertReceived, eventlog.TLSAlertSent}
+	switch {
+	case x.f.cert != 0 || x.f.seen.has(factCertificate):
+		fits = []eventlog.FactKind{eventlog.TLSCertificate}
+	case x.f.seen.has(factCredentials):
+		fits = []eventlog.FactKind{eventlog.TLSCredential}
+	}
+	look := func(m *Machine) {
+		t := x.at(m, x.end())
+		for _, o := range m.during(t-aroundTLS, t+aroundTLS, "", fits...) {
+			if n := x.f.alert; n != 0 && o.Kind != eventlog.TLSNoCipher && o.Code != uint32(n) {
+				continue
+			}
+			x.note(tlsTold, o.evidence())
+			x.say("alert", alertText(o))
+			if r.kind() == KindETL {
+				x.note(confirmed, o.evidence())
+			}
+		}
+	}
+	look(x.front)
+	if x.back != nil && x.back != x.front {
+		look(x.back)
+	}
+	x.say("alert", "the handshake failed")
+}
+
+// alertText names the TLS alert of an event.
+func alertText(o *occurrence) string {
+	switch o.Kind {
+	case eventlog.TLSAlertReceived:
+		return "alert " + alertName(o.Code) + " came in"
+	case eventlog.TLSAlertSent:
+		return "alert " + alertName(o.Code) + " was sent"
+	}
+	return o.String()
+}
+
+// alertName names a TLS alert: 40 handshake_failure.
+func alertName(n uint32) string {
+	s := strconv.Itoa(int(n))
+	if c, ok := winerr.TLSAlert.Look(n); ok {
+		s += " " + c.Symbol
+	}
+	return s
+}
+
+// lookAtConnection looks at the life of the connection that the request went out on.
+func (x *scene) lookAtConnection() {
+	r := x.r
+	if x.f.seen&(factPeerClosed|factPeerReset) != 0 && x.f.seen&(factCancelled|factClosedEarly|factTimerCancel) == 0 {
+		x.note(leftDirect)
+	}
+	if w := r.sight; w != nil && w.freb != nil && strings.EqualFold(w.freb.Received.Get("Expect"), "100-continue") {
+		x.note(expectWait)
+	}
+	if u := x.target(); u != "" {
+		x.note(loopbackTarget)
+		x.say("target", u)
+	}
+	k := r.Connection
+	if k == nil || !k.Reused {
+		return
+	}
+	idle := []time.Duration{nodeIdle, httpSysIdle}
+	if m := x.back; m != nil {
+		if h := m.settings.Host(); h != nil && h.SiteDefaults.ConnectionTimeout.Value > 0 {
+			idle = append(idle, h.SiteDefaults.ConnectionTimeout.Value)
+		}
+	}
+	if x.f.wait < raceWithin && slices.ContainsFunc(idle, func(d time.Duration) bool { return near(k.Idle, d) }) {
+		x.note(idleRace)
+	}
+	if m := x.back; m != nil && m != x.front {
+		for _, i := range m.Inputs {
+			for _, e := range x.b.sessions[i].idled {
+				if e.client == k.Local && (e.at-x.at(m, x.end())) < 3*etl.Second && (x.at(m, x.end())-e.at) < 3*etl.Second {
+					x.note(idleClosed, Evidence{Input: i, Time: e.at, Text: "Timer_ConnectionIdle: HTTP.sys closed the connection from " + e.client, Key: true})
+				}
+			}
+		}
+	}
+	x.say("idle", spell(k.Idle))
+	if n := x.passage().repeated[r.Server]; n > 0 {
+		x.context = append(x.context, counted(n, "request was", "requests were")+" repeated on another connection to "+r.Server+" and went well; nobody saw it.")
+	}
+}
+
+// target returns where a rewrite rule sends the request, if that is this machine itself.
+func (x *scene) target() string {
+	if h := x.front.settings; h != nil && x.front.configured {
+		for _, i := range x.front.Inputs {
+			s := x.b.sessions[i].settings
+			if s == nil {
+				continue
+			}
+			for _, u := range s.RewriteProxyRules {
+				host := hostName(u.Target)
+				if a, err := netip.ParseAddr(host); strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback() {
+					return u.Target + " (" + u.Source() + ")"
+				}
+			}
+		}
+	}
+	return ""
 }

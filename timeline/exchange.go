@@ -395,7 +395,7 @@ func (x *exchange) finish(cut bool) {
 		r.Partial = PartialEnd
 	}
 	x.connection()
-	if outcome != OK {
+	if outcome != OK || l.status == 101 {
 		r.facts = x.facts(end)
 	}
 	if outcome == OK || x.answered() {
@@ -653,6 +653,8 @@ func (x *exchange) head(block []byte) {
 			r.Host = x.c.s.intern(value)
 		case bytes.EqualFold(name, []byte("X-ARR-LOG-ID")), bytes.EqualFold(name, []byte("X-ARR-LOG_ID")):
 			r.LogID = string(value)
+		case bytes.EqualFold(name, []byte("MS-ASPNETCORE-TOKEN")):
+			x.leg.seen |= factCoreToken
 		}
 	}
 	if r.Method == "" {

@@ -59,6 +59,10 @@ const (
 	factStreamReset // the stream, or the HTTP/2 connection, was aborted
 	factGoAway      // the server announced the end of the HTTP/2 connection
 	factInUse       // the connection was made for this request, or another one had just been served on it
+	factOwnCert     // this machine had a client certificate to show
+	factFrames      // what came back are frames of HTTP/2, to a request in HTTP/1.1
+	factCoreToken   // the request carries the mark that the ASP.NET Core Module puts on those it passes on
+	factDeflate     // the answer agrees on compressed WebSocket messages
 )
 
 // has reports whether all bits of g are in f.

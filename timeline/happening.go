@@ -121,6 +121,7 @@ var occurrenceTexts = map[eventlog.FactKind]string{
 	eventlog.AppCrash:         "the application ended unexpectedly{detail}{code}",
 	eventlog.AppRapidFail:     "the application failed too often and is not started any more{detail}",
 	eventlog.AppStopFailed:    "the application did not stop in time{detail}",
+	eventlog.AppStopped:       "the application was stopped{detail}",
 	eventlog.AppOffline:       "app_offline.htm stopped the application{detail}",
 	eventlog.AppRecycle:       "the application is started anew{detail}",
 	eventlog.SystemStart:      "Windows started",

@@ -158,17 +158,17 @@ func TestRefused(t *testing.T) {
 		pid  uint32
 		id   string
 	}{
-		{"as it is", func(s string) string { return s }, 0, "Q1"},
+		{"as it is", func(s string) string { return s }, 0, "NE"},
 		{"handing over failed", func(s string) string {
 			return strings.Replace(s, "+0.1003", strings.Replace(delivered, "%s", "0xc0000001", 1)+"+0.1003", 1)
-		}, 0, "Q1"},
+		}, 0, "NE"},
 		{"delivered before", func(s string) string {
 			return strings.Replace(s, "+0.1003", strings.Replace(delivered, "%s", "0", 1)+"+0.1003", 1)
-		}, 4400, "Q1"},
+		}, 4400, "NE"},
 		{"event 97 alone", func(s string) string {
 			lines := strings.SplitAfter(s, "\n")
 			return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "HttpService/64 ") }), "")
-		}, 0, "Q1"},
+		}, 0, "NE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := readScenario(t, "../testdata/scenarios/httpsys-pool-off.txt")
@@ -183,7 +183,7 @@ func TestRefused(t *testing.T) {
 			if want := (timeline.MadeBy{Tier: "http.sys"}); r.MadeBy == nil || *r.MadeBy != want {
 				t.Errorf("made by %+v, want %+v", r.MadeBy, want)
 			}
-			if !strings.Contains(r.Verdict.Title, "(AppOffline)") || !strings.Contains(evidence(r.Verdict), "AppOffline") {
+			if !strings.Contains(r.Verdict.Title, "pool Shop was off") || !strings.Contains(evidence(r.Verdict), "AppOffline") {
 				t.Errorf("the reason is missing: %q,\n%s", r.Verdict.Title, evidence(r.Verdict))
 			}
 		})

@@ -31,11 +31,13 @@ const (
 	byForward  = "X-Forwarded-For"
 	byProcess  = "process, URL and time"
 	byURL      = "URL, method and time"
+	byPage     = "URL and status"
 )
 
 // join makes one request of what belongs together. Call it once all inputs are read.
 func (b *Builder) join() {
 	b.findMachines()
+	b.givePools()
 	b.giveRoles()
 	b.joinWitnesses()
 	b.joinHalves()
@@ -46,7 +48,10 @@ func (b *Builder) join() {
 	}
 	b.giveRoles() // what was joined tells of more servers
 	b.joinBehind()
+	b.joinPages()
 	b.requests = slices.DeleteFunc(b.requests, func(r *Request) bool { return r.into != nil })
+	b.findProbes()
+	b.giveProcesses()
 }
 
 // on returns the machine that a request was seen at.
@@ -311,13 +316,18 @@ func (b *Builder) joinHalves() {
 			if len(list) == 1 && list[0].into == nil && meets(list[0], in, 0, 5*Minute) {
 				list[0].enclose(in, byLogID, Certain)
 			}
-			continue // the id would have been there
+			if len(list) > 0 || in.Outcome == OK {
+				continue // the id would have been there
+			}
 		}
 		if w != nil && w.onward || in.kind() == KindETL {
 			rest = append(rest, in)
 		}
 	}
 	fits := func(out, in *Request) bool {
+		if in.LogID != "" && in.sight != nil && in.sight.onward && (out.facts == nil || out.facts.seen.has(factSending)) {
+			return false // it was sent, and the id would have been there
+		}
 		if out.into != nil || out.Proxied || in.PID != 0 && out.PID != in.PID || out.LogID != "" && in.LogID != "" && out.LogID != in.LogID {
 			return false
 		}
@@ -465,11 +475,11 @@ func (b *Builder) joinBehind() {
 	for _, r := range b.requests {
 		switch {
 		case r.into != nil:
-		case r.Side == Client:
-			if b.on(r).Role == RoleProxy || r.Proxied {
+		case r.Side == Client && !r.local():
+			if at := b.machineAt(r.Server); b.on(r).Role == RoleProxy || r.Proxied || at != nil && at != b.on(r) {
 				fronts = append(fronts, r)
 			}
-		default:
+		default: // what a module passed on to a program of the same machine, its own clients see as a server does
 			if r.LogID != "" {
 				ids[strings.ToLower(r.LogID)] = append(ids[strings.ToLower(r.LogID)], r)
 			}
@@ -562,6 +572,31 @@ func (b *Builder) joinBehind() {
 	})
 }
 
+// joinPages lists the error pages that users saved with the requests that they may be of. A page does not tell
+// when it was made, so its URL and its status speak.
+func (b *Builder) joinPages() {
+	for _, s := range b.sessions {
+		p := s.page
+		if p == nil || p.Status == 0 || p.URL == "" {
+			continue
+		}
+		for _, r := range b.requests {
+			if r.into != nil || r.Status != p.Status || r.HasSub && p.HasSub && r.SubStatus != p.SubStatus || !slices.Contains(r.paths(), pathOf(p.URL)) {
+				continue
+			}
+			if on := b.on(r); on != s.on && !s.on.Guessed {
+				continue // of another machine
+			}
+			s.joined = true
+			w := r.witness()
+			if w.page == nil {
+				w.page, w.pageInput = p, s.number
+			}
+			r.Related = append(r.Related, Related{Input: s.number, Kind: string(KindPage), By: byPage, Confidence: Possible, Text: pageLine(p)})
+		}
+	}
+}
+
 // paths returns the paths under which others may know a request.
 func (r *Request) paths() []string {
 	list := []string{pathOfRequest(r)}
@@ -596,6 +631,16 @@ func (p *Request) see(q *Request, by string, sure Confidence) {
 	p.relate(q, by, sure)
 	w.behind = q
 	q.into = p
+	if p.Traffic == Background {
+		p.Traffic = App // the server that it asked is one of those that the files are about
+	}
+}
+
+// local reports whether the machine that passed the request on did so to a program of its own, or may have: then
+// to those in front of it, it is the server.
+func (r *Request) local() bool {
+	w := r.sight
+	return w != nil && w.onward && (w.forwarder == freb.ANCM || w.forwarder == freb.HTTPPlatform)
 }
 
 // setClocks estimates how far the clocks of the content servers are off those of the proxies in front, from the

@@ -41,10 +41,13 @@ func (j *judge) same(s string) string {
 // judge judges what did not go well, with an eye on how the other requests fared and on what else the files tell.
 func (b *Builder) judge() {
 	j := &judge{newFared(b.requests), map[string]string{}}
+	b.findOutages()
 	for _, r := range b.requests {
 		if r.Outcome == Failed || r.Outcome == Cancelled || r.odd() {
 			r.Verdict = j.verdict(b, r)
-			j.share(r.Verdict)
+			if r.alike() == nil {
+				j.share(r.Verdict)
+			}
 		}
 	}
 	b.discover(j)
@@ -70,6 +73,9 @@ var tables = [...][]rule{
 	Server: slices.Concat(servedRules, poolRules, serverRules),
 }
 
+// machineRules are the rules for machines, whatever their requests tell.
+var machineRules = slices.Concat(aloneRules, proxyAloneRules)
+
 // verdict finds the rule that fits, and writes it out.
 func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 	if r.facts == nil {
@@ -78,6 +84,10 @@ func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 	f := r.facts
 	if m, ok := winerr.ToWinHTTP(uint32(r.Error)); ok && r.WinHTTP.From == FromTrace && Code(m.To.Number) != r.WinHTTP.Code {
 		f.seen |= factMixed
+	}
+	alike := r.alike()
+	if alike != nil && alike.verdict != nil {
+		return alike.verdict
 	}
 	x := b.scene(r)
 	if v := x.handedOn(j); v != nil {
@@ -97,6 +107,13 @@ func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 		v.Context = append(v.Context, j.fared.context(r, f)...)
 	} else if f.late > 0 {
 		v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
+	}
+	if o := r.outage(); o != nil {
+		v.AtLeast = o.rolled
+	}
+	if alike != nil {
+		j.share(v)
+		alike.verdict = v
 	}
 	return v
 }
@@ -118,16 +135,29 @@ func (b *Builder) discover(j *judge) {
 	}
 	for _, m := range b.machines {
 		x := b.machineScene(m)
-		for i := range aloneRules {
-			u := &aloneRules[i]
-			if told[m][u.id] || !u.fits(x) {
+		for i := range machineRules {
+			u := &machineRules[i]
+			if told[m][u.id] && u.id != "NE" || !u.fits(x) {
 				continue
 			}
 			v := u.verdict(x)
 			v.Context = append(v.Context, x.context...)
 			j.share(v)
 			b.discoveries = append(b.discoveries, Discovery{m, v})
+			if told[m] == nil {
+				told[m] = map[string]bool{}
+			}
+			told[m][u.id] = true // the rules that follow say the same with less
 		}
+	}
+	for _, x := range b.pageScenes() {
+		i := slices.IndexFunc(coreAloneRules, func(u rule) bool { return u.fits(x) })
+		if i < 0 {
+			continue
+		}
+		v := coreAloneRules[i].verdict(x)
+		j.share(v)
+		b.discoveries = append(b.discoveries, Discovery{x.front, v})
 	}
 }
 
@@ -222,6 +252,8 @@ func (u *rule) verdict(x *scene) *Verdict {
 			list[i] = fill(s)
 		}
 	}
+	empty := func(s string) bool { return s == "" } // a step that there is no need for
+	v.DoNow, v.FindOut = slices.DeleteFunc(v.DoNow, empty), slices.DeleteFunc(v.FindOut, empty)
 	return v
 }
 
@@ -368,6 +400,14 @@ func codeText(c Code) string {
 func (x *scene) replacer() *strings.Replacer {
 	r, f := x.r, x.f
 	server, host := r.Server, r.Host
+	if r.Proxied { // of the server behind, not that of the client's URL
+		switch {
+		case len(r.Attempts) > 0 && hostOf(r.lastURL()) != "":
+			host = hostOf(r.lastURL())
+		case server != "":
+			host = server
+		}
+	}
 	if host == "" {
 		host = hostOf(r.URL)
 	}

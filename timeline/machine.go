@@ -45,6 +45,9 @@ type Machine struct {
 	settings   *iisconfig.Server // never nil once the inputs are joined
 	configured bool              // settings are of a file, not only the defaults
 	consoles   []printed
+	hosts      *hosting          // how it runs applications; nil until asked for
+	history    []*iisconfig.File // copies of applicationHost.config, the oldest first, and the one in use
+	served     []*Request        // that a worker process of a known pool answered, by start; empty unless others were refused
 }
 
 // A coverage is a time of which the inputs of a kind speak.
@@ -96,10 +99,21 @@ func hostLabel(name string) string {
 	return name
 }
 
-// A partition joins sessions into machines.
+// A partition joins sessions into machines. Of each set its root, find, knows what is known of all.
 type partition struct {
-	sessions []*Session
-	parent   []int
+	parent    []int
+	names     []string // of the computer, as hostLabel has it; "" = not known
+	addressed []bool   // that an address is known of
+}
+
+func newPartition(sessions []*Session) *partition {
+	p := &partition{}
+	for i, s := range sessions {
+		p.parent = append(p.parent, i)
+		p.names = append(p.names, hostLabel(s.machine))
+		p.addressed = append(p.addressed, len(s.addresses) > 0)
+	}
+	return p
 }
 
 func (p *partition) find(i int) int {
@@ -110,40 +124,29 @@ func (p *partition) find(i int) int {
 	return i
 }
 
-// name returns a computer name of the set that i is in, or "".
-func (p *partition) name(i int) string {
-	root := p.find(i)
-	for j, s := range p.sessions {
-		if s.machine != "" && p.find(j) == root {
-			return hostLabel(s.machine)
-		}
-	}
-	return ""
-}
+// name returns the computer name of the set that i is in, or "".
+func (p *partition) name(i int) string { return p.names[p.find(i)] }
 
 // join makes i and j one machine, unless their computers have different names.
 func (p *partition) join(i, j int) {
 	a, b := p.find(i), p.find(j)
-	if a == b {
+	if x, y := p.names[a], p.names[b]; a == b || x != "" && y != "" && x != y {
 		return
 	}
-	if x, y := p.name(a), p.name(b); x != "" && y != "" && x != y {
-		return
-	}
-	p.parent[max(a, b)] = min(a, b)
+	a, b = min(a, b), max(a, b)
+	p.parent[b] = a
+	p.names[a] = cmp.Or(p.names[a], p.names[b])
+	p.addressed[a] = p.addressed[a] || p.addressed[b]
 }
 
 // findMachines tells which inputs are from the same machine.
 func (b *Builder) findMachines() {
-	p := &partition{sessions: b.sessions, parent: make([]int, len(b.sessions))}
-	for i := range p.parent {
-		p.parent[i] = i
-	}
+	p := newPartition(b.sessions)
 	names, addresses := map[string]int{}, map[string]int{}
 	for i, s := range b.sessions {
 		if n := hostLabel(s.machine); n != "" {
 			if j, ok := names[n]; ok {
-				p.parent[p.find(i)] = p.find(j)
+				p.join(i, j)
 			} else {
 				names[n] = i
 			}
@@ -209,11 +212,14 @@ func (b *Builder) joinFolders(p *partition) {
 			switch {
 			case p.name(i) != "":
 				told = append(told, i)
-			case b.anyAddress(p, root):
+			case p.addressed[root]:
 				addressed = append(addressed, i)
 			default:
 				blank = append(blank, i)
 			}
+		}
+		if d == top && path.Base(d) != platformFolder && !slices.ContainsFunc(folders[d], func(i int) bool { return path.Dir(b.sessions[i].in.Path) == d }) {
+			continue // only folders: each is a machine, or several
 		}
 		known := slices.Concat(told, addressed)
 		switch {
@@ -234,14 +240,8 @@ func (b *Builder) joinFolders(p *partition) {
 	}
 }
 
-func (b *Builder) anyAddress(p *partition, root int) bool {
-	for i, s := range b.sessions {
-		if len(s.addresses) > 0 && p.find(i) == root {
-			return true
-		}
-	}
-	return false
-}
+// platformFolder is the folder in which App Service keeps the files of one site, in folders by kind.
+const platformFolder = "LogFiles"
 
 // commonFolder returns the folder that all inputs lie in.
 func commonFolder(sessions []*Session) string {
@@ -347,9 +347,9 @@ func (b *Builder) giveRoles() {
 	for _, r := range b.requests {
 		m := b.sessions[r.Input].on
 		switch w := r.sight; {
-		case w != nil && w.onward && w.forwarder == freb.ARR, r.Side == Client && r.LogID != "":
+		case w != nil && w.onward && w.forwarder == freb.ARR, r.Side == Client && r.LogID != "" && !r.local() && !b.sessions[r.Input].platform:
 			m.Role = RoleProxy
-		case w != nil && m.Role == RoleUnknown && r.Side == Server && (w.forwarded != "" || r.LogID != "" && !w.onward):
+		case w != nil && m.Role == RoleUnknown && (r.Side == Server || r.local()) && (w.forwarded != "" || r.LogID != "" && (!w.onward || r.local())):
 			m.Role = RoleContent
 		}
 	}

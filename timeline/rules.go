@@ -138,6 +138,7 @@ var rules = []rule{
 	{
 		id: "T3", phases: []PhaseName{PhaseResolve, ""}, codes: []Code{codeTimeout, 10060, 12002, 0}, all: factResolve, any: factResolveTimeout | factTimerKnown,
 		sure: factResolveTimeout | factTimerNear, unsure: lost | factResolved,
+		proof: []clue{confirmed},
 		title: "the name {host} could not be looked up in time",
 		open:  "which DNS server is at fault, and whether it got the question",
 		near: []neighbour{
@@ -151,6 +152,7 @@ var rules = []rule{
 	{
 		id: "N1", phases: []PhaseName{PhaseResolve, ""}, codes: []Code{11001, 11004, 9003, 9501},
 		unsure: lost | factResolved,
+		proof:  []clue{confirmed},
 		title:  "the name {host} is not known",
 		open:   "whether the record is missing, or an earlier miss is still cached",
 		near: []neighbour{
@@ -163,6 +165,7 @@ var rules = []rule{
 	{
 		id: "N2", phases: []PhaseName{PhaseResolve, ""}, codes: []Code{11002, 11003, 9002},
 		unsure: lost | factResolved,
+		proof:  []clue{confirmed},
 		title:  "the DNS servers could not answer for {host}",
 		open:   "which DNS server fails, and whether always or now and then",
 		near: []neighbour{
@@ -200,6 +203,7 @@ var rules = []rule{
 	// The connection.
 	{
 		id: "C1", phases: connecting, codes: []Code{10061, 1225}, none: factSending, unsure: lost,
+		proof: []clue{confirmed},
 		title: "{server} refused the connection{others}",
 		open:  "why: the service or site is stopped, there is no binding for this port, or its queue of connections is full{loopback}",
 		near: []neighbour{
@@ -212,6 +216,7 @@ var rules = []rule{
 	},
 	{
 		id: "C2", phases: connecting, codes: []Code{10051, 10065, 10050, 10064}, none: factSending, unsure: lost,
+		proof: []clue{confirmed},
 		title: "there is no way from this machine to {server}",
 		open:  "whether the route, the gateway or this machine's own network is missing",
 		near: []neighbour{
@@ -223,6 +228,7 @@ var rules = []rule{
 	},
 	{
 		id: "C3", phases: connecting, codes: []Code{10048, 10055}, none: factSending, unsure: lost,
+		proof: []clue{confirmed},
 		title: "this machine had no free port, or no memory, for a connection to {server}",
 		open:  "whether it was ports (thousands of connections in TIME_WAIT) or memory: only this machine's state tells",
 		near: []neighbour{
@@ -234,6 +240,7 @@ var rules = []rule{
 	},
 	{
 		id: "C4", phases: connecting, codes: []Code{10013}, none: factSending, unsure: lost,
+		proof: []clue{confirmed},
 		title: "this machine's own firewall or filter forbids the connection to {server}",
 		open:  "which rule or product forbids it",
 		near: []neighbour{
@@ -246,6 +253,7 @@ var rules = []rule{
 	{
 		id: "T4", phases: connecting, codes: []Code{10060, codeTimeout, 12002, 121, 0}, all: factTried, any: factTryFailed | factSYNLost | factTimerKnown | factTimerNear, none: factSending | factReused | factConnected | factPeerReset,
 		sure: factTryFailed | factSYNLost | factTimerKnown, unsure: lost,
+		proof: []clue{confirmed},
 		title: "nothing answered at {server}{others}",
 		open:  "whether the machine is off, the address is wrong, or a firewall in between is silent",
 		near: []neighbour{
@@ -258,6 +266,7 @@ var rules = []rule{
 	// TLS.
 	{
 		id: "S4", phases: []PhaseName{PhaseTLS}, codes: []Code{0x80092012, 0x80092013, 12057}, cert: certRevocation, unsure: lost,
+		proof: []clue{confirmed},
 		title: "it could not be checked whether the certificate of {host} is revoked",
 		open:  "which list or responder could not be reached",
 		near: []neighbour{
@@ -269,6 +278,7 @@ var rules = []rule{
 	},
 	{
 		id: "S2", phases: []PhaseName{PhaseTLS}, codes: []Code{0x800B0101, 0x80090328, 12037}, cert: certDate, unsure: lost,
+		proof: []clue{confirmed},
 		title: "the certificate of {host} has expired or is not valid yet",
 		open:  "whether the certificate is old or a clock is wrong",
 		near: []neighbour{
@@ -280,6 +290,7 @@ var rules = []rule{
 	},
 	{
 		id: "S3", phases: []PhaseName{PhaseTLS}, codes: []Code{0x800B010F, 0x80090322, 12038}, cert: certName, unsure: lost,
+		proof: []clue{confirmed},
 		title: "the certificate of {server} is for another name than {host}",
 		open:  "whether the name that was asked for is wrong, or the binding that answered",
 		near: []neighbour{
@@ -291,6 +302,7 @@ var rules = []rule{
 	},
 	{
 		id: "S1", phases: []PhaseName{PhaseTLS}, codes: []Code{0x800B0109, 0x800B010A, 0x80090325, 12045}, cert: certCA, unsure: lost,
+		proof: []clue{confirmed},
 		title: "this machine does not trust the issuer of the certificate of {host}",
 		open:  "whether the root is missing here or the server leaves out the certificates in between",
 		near: []neighbour{
@@ -302,6 +314,7 @@ var rules = []rule{
 	},
 	{
 		id: "S6", phases: []PhaseName{PhaseTLS, PhaseReceive}, codes: []Code{secIncompleteCredentials, 12044}, alerts: []uint8{116, 42}, any: factTLS | factClientCert, unsure: lost,
+		proof: []clue{confirmed},
 		title: "{server} demands a client certificate",
 		open:  "whether the server is meant to ask for one",
 		near: []neighbour{
@@ -313,6 +326,7 @@ var rules = []rule{
 	},
 	{
 		id: "S7", phases: []PhaseName{PhaseTLS}, codes: []Code{0x8009030E, 0x8009030D, 0x80090010, 12185, 12186}, any: factTLS | factCredentials, unsure: lost,
+		proof: []clue{confirmed},
 		title: "this machine could not use its own key for TLS with {host}",
 		open:  "whether the key is missing or the pool's identity may not read it",
 		near: []neighbour{
@@ -324,6 +338,7 @@ var rules = []rule{
 	},
 	{
 		id: "S5", phases: []PhaseName{PhaseTLS}, codes: []Code{0x80090331, 0x80090326, 0x80090302}, alerts: []uint8{40, 70, 71, 47}, unsure: lost,
+		proof: []clue{confirmed},
 		title: "this machine and {server} have no TLS version or cipher in common",
 		open:  "which of the two lacks what the other asks for",
 		near: []neighbour{
@@ -351,6 +366,7 @@ var rules = []rule{
 	{
 		id: "T5", phases: []PhaseName{PhaseSend}, codes: []Code{codeTimeout, 12002, 0}, all: factSending, any: factSendError | factSendOpen | factTimerCancel | factTimerNear | factTimerKnown, none: factPeerClosed | factPeerReset,
 		sure: factSendError | factSendOpen, unsure: lost | factSendUnclear,
+		proof: []clue{confirmed},
 		title: "{server} did not take the whole request within {limit}",
 		open:  "why not: the page does not read the upload, or the way there swallows large packets",
 		near: []neighbour{
@@ -363,6 +379,7 @@ var rules = []rule{
 	{
 		id: "T6", phases: transferring, codes: deadCodes, all: factInUse, any: established, none: factPeerClosed | factPeerReset | factHeaders,
 		sure: factGaveUp | factReused | factConnected, unsure: lost | factPartial,
+		proof: []clue{confirmed},
 		title: "the connection to {server} went dead while it was in use: what was sent was not acknowledged",
 		open:  "whether the server vanished at that moment, or something on the way swallows what is sent",
 		near: []neighbour{
@@ -376,6 +393,7 @@ var rules = []rule{
 	{
 		id: "T6", phases: transferring, codes: deadCodes, any: established, none: factPeerClosed | factPeerReset | factHeaders,
 		sure: factReused | factConnected | factGaveUp, unsure: lost | factPartial,
+		proof: []clue{confirmed},
 		title: "the connection to {server} was dead: what was sent was not acknowledged",
 		open:  "whether the server vanished or a firewall dropped the connection while it was idle",
 		near: []neighbour{

@@ -46,6 +46,7 @@ type scene struct {
 	timer    *Timer   // the limit that ran out, if the settings tell and the trace does not
 	alone    bool     // there is no request: what the files of a machine tell by themselves
 	rejected []Rejection
+	instead  *Evidence // quoted for the request, if not what its witnesses tell
 }
 
 // A quote is evidence for a clue.
@@ -61,6 +62,7 @@ var lookers = []func(*scene){
 	(*scene).lookProxy,
 	(*scene).lookPool,
 	(*scene).lookCore,
+	(*scene).lookLoad,
 }
 
 // scene looks at the surroundings of a request.
@@ -146,7 +148,11 @@ func (x *scene) evidence(u *rule) []Evidence {
 			}
 		}
 	}
-	told(x.r)
+	if x.instead != nil {
+		add(*x.instead)
+	} else {
+		told(x.r)
+	}
 	if x.behind != nil {
 		told(x.behind)
 	}
@@ -165,7 +171,13 @@ func (x *scene) evidence(u *rule) []Evidence {
 		list = slices.Delete(list, max(i, 0), max(i, 0)+1)
 	}
 	list = append(list, more...)
-	slices.SortStableFunc(list, func(a, b Evidence) int { return cmp.Compare(a.Time, b.Time) })
+	place := func(e Evidence) etl.Time {
+		if x.instead != nil && e == *x.instead {
+			return e.Time + etl.Second - 1 // of whole seconds: what its second brought came before
+		}
+		return e.Time
+	}
+	slices.SortStableFunc(list, func(a, b Evidence) int { return cmp.Compare(place(a), place(b)) })
 	return list
 }
 
@@ -291,6 +303,8 @@ func (x *scene) handedOn(j *judge) *Verdict {
 		return nil
 	}
 	r.MadeBy = cmp.Or(q.MadeBy, r.MadeBy)
+	own := *v // that of the server behind may be shared
+	v = &own
 	v.Context = append([]string{cmp.Or(r.Server, "the content server") + " answered " + q.status() + "; the proxy handed it on."}, v.Context...)
 	return v
 }

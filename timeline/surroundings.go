@@ -1,6 +1,10 @@
 package timeline
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
+
 	"github.com/etwhy/etwhy/decode/errorpage"
 	"github.com/etwhy/etwhy/decode/iisconfig"
 	"github.com/etwhy/etwhy/decode/netshtext"
@@ -35,7 +39,26 @@ func (m *Machine) furnish(b *Builder) {
 		}
 	}
 	m.settings = iisconfig.NewServer(files...)
+	m.history = slices.DeleteFunc(slices.Clone(files), func(f *iisconfig.File) bool { return f.Kind != iisconfig.ApplicationHost })
+	slices.SortStableFunc(m.history, func(x, y *iisconfig.File) int {
+		return cmp.Compare(x.History-1, y.History-1) // 0, the one in use, comes last
+	})
 	m.configured = len(files) > 0
+}
+
+// changed returns what the last change of applicationHost.config was, as far as its history shows it, and between
+// which copies.
+func (m *Machine) changed() (diff []iisconfig.Change, between string) {
+	for i := len(m.history) - 1; i > 0; i-- {
+		from, to := m.history[i-1], m.history[i]
+		if from.Partial() || to.Partial() {
+			continue
+		}
+		if diff = iisconfig.Diff(from, to); len(diff) > 0 {
+			return diff, "the history of applicationHost.config since copy " + strconv.FormatUint(from.History, 10)
+		}
+	}
+	return nil, ""
 }
 
 // A printed text is what a command printed, and the input that holds it.

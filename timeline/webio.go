@@ -115,7 +115,7 @@ var webEvents = [...]webEvent{
 	708: {ofConnection, "Connection", "Error", onEncrypt, "encryption failed", 0},
 	712: {ofConnection, "Connection", "", onCertificate, "certificate accepted", 0},
 	713: {ofConnection, "Connection", "Error", onCertificateFailed, "certificate refused", 0},
-	728: {ofConnection, "Connection", "", onHandshake, "", 0},
+	728: {ofConnection, "Connection", "", onCertificateToShow, "", 0},
 	730: {ofConnection, "Connection", "Result", onCredentials, "no TLS credentials could be had", 0},
 	902: {ofRequest, "Request", "", onCancel, "the caller cancelled", 0},
 }
@@ -142,6 +142,7 @@ var (
 	peerClosedPhrase    = phrase{"WebIO", "the other end closed the connection"}
 	interimPhrase       = phrase{"WebIO", "the server answered in the interim"}
 	notHTTPPhrase       = phrase{"WebIO", "what came back is not HTTP"}
+	framesPhrase        = phrase{"WebIO", "what came back is a frame of HTTP/2"}
 	sendFailedPhrase    = phrase{"WebIO", "send failed"}
 	receiveFailedPhrase = phrase{"WebIO", "receive failed"}
 	clientCertPhrase    = phrase{"WebIO", "the server asks for a client certificate"}
@@ -541,6 +542,14 @@ func onHandshake(h *happening) bool {
 	return false
 }
 
+// onCertificateToShow takes the request for credentials, which names the certificate that this machine has to show.
+func onCertificateToShow(h *happening) bool {
+	if h.Get("SSLClientCert").Uint() != 0 {
+		h.x.leg.seen |= factOwnCert
+	}
+	return onHandshake(h)
+}
+
 func onHandshakeStep(h *happening) bool {
 	onHandshake(h)
 	l := &h.x.leg
@@ -697,6 +706,9 @@ func onResponseHead(h *happening) bool {
 	x.answer(status)
 	l.complete(h.c.now)
 	h.n = uint64(status)
+	if status == 101 && bytes.Contains(bytes.ToLower(block), []byte("permessage-deflate")) {
+		l.seen |= factDeflate
+	}
 	return true
 }
 
@@ -759,6 +771,11 @@ func onComplete(h *happening) bool {
 func onData(h *happening) bool {
 	x, l := h.x, &h.x.leg
 	data := h.Get("Data").Bytes()
+	if l.headers.IsZero() && !l.send.start.IsZero() && isSettingsFrame(data) {
+		l.seen |= factFrames
+		h.words = &framesPhrase
+		return true
+	}
 	if l.bytes > 0 || !l.headers.IsZero() || l.send.start.IsZero() || len(data) < 5 || !strings.HasPrefix(x.leg.url, "http:") {
 		return false
 	}
@@ -767,6 +784,14 @@ func onData(h *happening) bool {
 	}
 	l.seen |= factNotHTTP
 	return true
+}
+
+// isSettingsFrame reports whether data begin with the frame that an HTTP/2 server sends first: SETTINGS, on
+// stream 0, with entries of 6 bytes (RFC 9113, section 6.5).
+func isSettingsFrame(data []byte) bool {
+	const header, settings = 9, 4
+	return len(data) >= header && data[0] == 0 && data[1] == 0 && data[2]%6 == 0 && data[3] == settings && data[4] == 0 &&
+		bytes.Equal(data[5:header], make([]byte, 4))
 }
 
 // onParse takes the start of the parser: there is something to parse.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/errorpage"
 	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/decode/w3c"
 	"github.com/etwhy/etwhy/decode/winerr"
@@ -50,14 +51,18 @@ type sight struct {
 	original  string // the same of X-Original-URL: before a proxy rewrote it
 	forwarded string // X-Forwarded-For: address:port of who asked the proxy
 	site      uint32
+	line      int64 // of a log
 
 	forwarder    freb.Forwarder // what passed the request on; ARR also where only its marks in a log tell
 	onward       bool           // this machine passed it on, or was about to
 	serverStatus int            // SERVER-STATUS in ARR's log; -1 = not there
 	freb         *freb.Request
+	page         *errorpage.Page // that a user saved, of this URL and status; nil = none
+	pageInput    int
 
 	same   []*Request // other witnesses of the exchange at this machine
 	behind *Request   // the exchange as the server behind this proxy saw it
+	outage *outage    // that the request was refused in
 	rivals []*Request // requests of that server that may be it, when there are several
 }
 
@@ -287,6 +292,23 @@ func frebLine(q *freb.Request) string {
 	return strings.Join(parts, ", ")
 }
 
+// pageLine says in a line what an error page shows.
+func pageLine(p *errorpage.Page) string {
+	s := "saved error page: " + strconv.Itoa(p.Status)
+	if p.HasSub {
+		s += "." + strconv.Itoa(p.SubStatus)
+	}
+	if p.Module != "" {
+		s += " set by " + p.Module
+	} else if p.MadeBy != "" {
+		s += " made by " + p.MadeBy
+	}
+	if p.Code != 0 {
+		s += ": " + hexCode(p.Code)
+	}
+	return s
+}
+
 // hexCode names an HRESULT: 0x80072ee2 ERROR_WINHTTP_TIMEOUT.
 func hexCode(code uint32) string {
 	s := winerr.Hex(code)
@@ -331,7 +353,10 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	}
 	port, hasPort := e.ServerPort()
 	clientPort, hasClientPort := e.ClientPort()
-	site, _ := e.SiteID()
+	site, ok := e.SiteID()
+	if !ok {
+		site = s.site
+	}
 	r := &Request{
 		Side: Server, Method: s.intern([]byte(e.Method())), URL: e.URL(), Host: s.intern([]byte(e.Host())),
 		Server: s.intern([]byte(hostPort(e.ServerIP(), port, hasPort))), Client: hostPort(e.ClientIP(), clientPort, hasClientPort),
@@ -348,7 +373,9 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	if status == 502 && (sub == 3 || sub == 4) {
 		w.onward = true // only what passes requests on gives these
 	}
-	if w.onward && r.LogID != "" {
+	if e.Kind() == w3c.AppService {
+		s.platform = true // the id is that of the platform's front end
+	} else if w.onward && r.LogID != "" {
 		w.forwarder = freb.ARR
 	}
 	w.text = logLine(e, status, sub, hasSub, Code(win32), took)
@@ -429,7 +456,7 @@ func (s *Session) refusal(e *w3c.Entry) {
 	if queue != "" {
 		text += ", queue " + queue
 	}
-	r.sight = &sight{kind: KindHTTPERR, coarse: true, took: -1, reason: word, path: pathOf(r.URL), site: site, serverStatus: -1, text: text}
+	r.sight = &sight{kind: KindHTTPERR, coarse: true, took: -1, reason: word, path: pathOf(r.URL), site: site, line: e.Line, serverStatus: -1, text: text}
 	s.emit(s.begin(r))
 }
 

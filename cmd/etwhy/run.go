@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/etwhy/etwhy/decode/winerr"
+	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
 	"github.com/etwhy/etwhy/timeline/incident"
 	"github.com/etwhy/etwhy/timeline/report"
@@ -46,9 +47,8 @@ func analyzed(env *environment, opts *options, args []string,
 	result := s.inc.Analyze(timeline.Options{})
 	s.done()
 	s.warnFilter(filter, result)
-	a := s.model()
+	a := s.model(result)
 	a.Selection = filter.Select(result.Requests)
-	a.Traces, a.Everything = result.Inputs, result.Requests
 	exit := code(a)
 	if !s.inc.Readable() {
 		s.env.warn("nothing to analyze: no trace among these files")
@@ -66,8 +66,35 @@ func runInfo(env *environment, opts *options, args []string) error {
 	}
 	defer s.close()
 	s.inc.Scan(incident.Details{Undecoded: true, Hashes: opts.format != "table"})
+	var result *timeline.Result
+	if s.mixed() { // which machine a file is from, and what is missing, only all of them together tell
+		result = s.inc.Analyze(timeline.Options{})
+	}
 	s.done()
-	return s.write(func(w io.Writer, ro report.Options) error { return report.WriteInfo(w, opts.format, s.model(), ro) }, exitOK)
+	a := s.model(result)
+	return s.write(func(w io.Writer, ro report.Options) error { return report.WriteInfo(w, opts.format, a, ro) }, exitOK)
+}
+
+// mixed reports whether there are several files, and not only traces among them.
+func (s *session) mixed() bool {
+	files, others := 0, false
+	for _, in := range s.inc.Inputs {
+		if !isSource(in) || in.Kind == timeline.KindConsole && in.Container != "" {
+			continue // netsh puts a good deal beside its trace
+		}
+		files++
+		others = others || in.Log == nil && in.Kind != timeline.KindText
+	}
+	return files > 1 && others
+}
+
+// isSource reports whether an input is one that tells something of a machine.
+func isSource(in *incident.Input) bool {
+	switch in.Kind {
+	case timeline.KindOther, timeline.KindCab, timeline.KindZip:
+		return false
+	}
+	return in.DuplicateOf == ""
 }
 
 func runExplain(env *environment, opts *options, args []string) error {
@@ -185,20 +212,34 @@ func (s *session) close() {
 // done ends the progress display and says on standard error what went wrong with the inputs.
 func (s *session) done() {
 	s.progress.finish()
+	const most = 10
+	more := 0
+	warn := func(path, format string, args ...any) {
+		if more++; more <= most {
+			s.env.warn(format, append([]any{path}, args...)...)
+		}
+	}
 	told := map[string]bool{} // containers: of their members, the first stands for all
 	for _, in := range s.inc.Inputs {
 		if in.Err != nil && (in.Kind != timeline.KindOther || !told[in.Container]) {
-			s.env.warn("%s: %v", in.Path, in.Err)
+			warn(in.Path, "%s: %v", in.Err)
 			told[in.Container] = in.Container != ""
 		}
-		if n := len(in.Damage); n > 0 && !s.opts.quiet {
-			d := in.Damage[0]
-			s.env.warn("warning: %s is damaged (anomalies: %d), read as far as it goes; first at offset %#x: %s", in.Path, n, d.Offset, d.Detail)
+		if s.opts.quiet {
+			continue
 		}
-		if n := len(in.Anomalies); n > 0 && !s.opts.quiet {
-			a := in.Anomalies[0]
-			s.env.warn("warning: %s is damaged (anomalies: %d), read as far as it goes; first at offset %#x: %s", in.Path, n, a.Offset, a.Detail)
+		const damaged = "warning: %s is damaged (anomalies: %d), read as far as it goes; first"
+		if n := len(in.Damage); n > 0 && in.Damage[0].Offset < 0 { // a text, whose details have the line
+			warn(in.Path, damaged+": %s", n, in.Damage[0].Detail)
+		} else if n > 0 {
+			warn(in.Path, damaged+" at offset %#x: %s", n, in.Damage[0].Offset, in.Damage[0].Detail)
 		}
+		if n := len(in.Anomalies); n > 0 {
+			warn(in.Path, damaged+" at offset %#x: %s", n, in.Anomalies[0].Offset, in.Anomalies[0].Detail)
+		}
+	}
+	if more > most {
+		s.env.warn("and %d more such messages; etwhy info -f json has them all", more-most)
 	}
 }
 
@@ -311,13 +352,36 @@ func (s *session) reportOptions() report.Options {
 	return ro
 }
 
-// model describes the inputs for the writers.
-func (s *session) model() *report.Analysis {
+// model describes the inputs and what was found for the writers. Without a result, nothing was looked for.
+func (s *session) model(res *timeline.Result) *report.Analysis {
 	a := &report.Analysis{Tool: report.Tool{Name: "etwhy", Version: version()}}
 	for _, in := range s.inc.Inputs {
 		a.Inputs = append(a.Inputs, describe(in))
 	}
 	a.Filter = s.opts.filterText()
+	if res == nil {
+		return a
+	}
+	a.Traces, a.Everything, a.Discoveries = res.Inputs, res.Requests, res.Discoveries
+	for i, in := range s.inc.Inputs {
+		if m := res.Inputs[i].Machine; m != nil && isSource(in) && !slices.Contains(a.Machines, m) {
+			a.Machines = append(a.Machines, m)
+		}
+	}
+	for i, in := range s.inc.Inputs {
+		m := res.Inputs[i].Machine
+		if m == nil || !isSource(in) {
+			continue
+		}
+		d := &a.Inputs[i]
+		d.Role = string(m.Role)
+		if !m.Guessed || len(a.Machines) > 1 { // the folder of a single one need not be its name
+			d.Machine = m.Name
+		}
+		if m.ClockFrom != "" {
+			d.ClockOffset, d.ClockOffsetFrom = etl.Time(m.ClockOffset/100), m.ClockFrom
+		}
+	}
 	return a
 }
 
@@ -325,6 +389,7 @@ func describe(in *incident.Input) report.Input {
 	d := report.Input{
 		Path: in.Path, Container: in.Container, Kind: string(in.Kind), Size: in.Size, SHA256: in.SHA256,
 		Start: in.Start, End: in.End, Lines: in.Lines, Entries: in.Entries, DuplicateOf: in.DuplicateOf,
+		Channels: in.Channels, Note: in.Note,
 	}
 	for _, e := range in.Damage {
 		d.Damage = append(d.Damage, report.Damage(e))

@@ -15,16 +15,15 @@
 package cabinfo
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
+
+	"github.com/etwhy/etwhy/decode/charset"
 )
 
 // ErrFormat is the error for a text in which no process was recognised.
@@ -41,8 +40,10 @@ type Entry struct {
 // it passes over; the error is ErrFormat if it recognised no process at all. If the text holds
 // several listings, as of tasklist /v and /svc, a process that stands in each is returned once.
 func Processes(b []byte) ([]Entry, error) {
+	_, encoding := charset.Guess(b, true)
+	text, _ := encoding.NewDecoder().Bytes(b) // what it does not know it replaces
 	p := parser{seen: make(map[key]int)}
-	for line := range strings.Lines(decodeText(b)) {
+	for line := range strings.Lines(string(text)) {
 		p.line(strings.TrimRight(line, "\r\n\x1a "))
 	}
 	p.finish()
@@ -208,30 +209,4 @@ func cellsOf(r rune) int {
 		return 2
 	}
 	return 1
-}
-
-// decodeText returns the text of b: UTF-16 or UTF-8, with or without a mark, else the OEM code page that
-// fits best.
-func decodeText(b []byte) string {
-	switch {
-	case bytes.HasPrefix(b, []byte{0xFF, 0xFE}):
-		return decodeUTF16(b[2:], binary.LittleEndian)
-	case bytes.HasPrefix(b, []byte{0xFE, 0xFF}):
-		return decodeUTF16(b[2:], binary.BigEndian)
-	case len(b) >= 4 && b[0] != 0 && b[1] == 0 && b[3] == 0: // two characters of ASCII
-		return decodeUTF16(b, binary.LittleEndian)
-	}
-	b = bytes.TrimPrefix(b, []byte{0xEF, 0xBB, 0xBF})
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	return decodeOEM(b)
-}
-
-func decodeUTF16(b []byte, order binary.ByteOrder) string {
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
-	}
-	return string(utf16.Decode(units))
 }

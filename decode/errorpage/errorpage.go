@@ -26,8 +26,7 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
+	"github.com/etwhy/etwhy/decode/charset"
 )
 
 // ErrFormat is the error for a text that is no error page.
@@ -113,10 +112,7 @@ var short = []struct {
 }
 
 func parse(b []byte) (*Page, error) {
-	text, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), b)
-	if err != nil {
-		text = b
-	}
+	text := charset.Bytes(b)
 	s := string(text)
 	if isHTML(text) {
 		s = html.UnescapeString(visible(s))

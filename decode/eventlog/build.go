@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -197,12 +197,7 @@ func (b *builder) field(name string) {
 }
 
 // clean returns b as a string; what is not UTF-8 is taken for Windows-1252, as old exports are.
-func clean(b []byte) string {
-	if utf8.Valid(b) {
-		return string(b)
-	}
-	return string(appendANSI(nil, b))
-}
+func clean(b []byte) string { return charset.String(b, nil) }
 
 func trim(b []byte) []byte {
 	for len(b) > 0 && space(b[0]) {

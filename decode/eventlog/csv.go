@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -34,10 +35,7 @@ func (r *Reader) readCSV(yield func(*Entry, error) bool) error {
 	if err != nil {
 		return err
 	}
-	rows, err := r.rows(r.size)
-	if err != nil {
-		return err
-	}
+	rows := r.rows(r.size)
 	for first := true; rows.next(); first = false {
 		if rows.long {
 			r.note(LongEvent, rows.offset, "rows are longer than %d bytes; read up to there", maxEvent)
@@ -75,21 +73,14 @@ func (r *Reader) readCSV(yield func(*Entry, error) bool) error {
 }
 
 // rows returns the rows of the first size bytes.
-func (r *Reader) rows(size int64) (*rows, error) {
-	head := make([]byte, min(r.size, HeadSize))
-	n, err := r.r.ReadAt(head, 0)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	return newRows(utf8Reader(io.NewSectionReader(r.r, 0, size), head[:n])), nil
+func (r *Reader) rows(size int64) *rows {
+	text, mark := charset.NewReader(io.NewSectionReader(r.r, 0, size))
+	return newRows(text, mark)
 }
 
 // dayOrder finds out whether the day or the month comes first, by a date that tells it.
 func (r *Reader) dayOrder() (dayOrder, error) {
-	rows, err := r.rows(min(r.size, maxEvent))
-	if err != nil {
-		return unclear, err
-	}
+	rows := r.rows(min(r.size, maxEvent))
 	for rows.next() {
 		if at, ok := arrange(rows.fields); ok {
 			if _, _, order := parseLocal(string(rows.fields[at.date]), unclear); order != unclear {
@@ -102,7 +93,7 @@ func (r *Reader) dayOrder() (dayOrder, error) {
 
 // looksLikeCSV reports whether one of the first rows is an event.
 func looksLikeCSV(head []byte) bool {
-	rows := newRows(bytes.NewReader(head))
+	rows := newRows(bytes.NewReader(head), 0)
 	for range 3 {
 		if !rows.next() {
 			return false
@@ -218,7 +209,9 @@ type rows struct {
 	open   bool     // a quote has no end
 }
 
-func newRows(r io.Reader) *rows { return &rows{r: bufio.NewReaderSize(r, readSize)} }
+func newRows(r io.Reader, offset int64) *rows {
+	return &rows{r: bufio.NewReaderSize(r, readSize), pos: offset}
+}
 
 func (s *rows) failure() error {
 	if s.err == io.EOF {
@@ -237,10 +230,6 @@ func (s *rows) next() bool {
 			if bytes.Count(line, []byte{c}) > bytes.Count(line, []byte{s.comma}) {
 				s.comma = c
 			}
-		}
-		if bytes.HasPrefix(head, []byte("\uFEFF")) {
-			n, _ := s.r.Discard(len("\uFEFF"))
-			s.pos += int64(n)
 		}
 	}
 	for s.err == nil {

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"encoding/binary"
 	"regexp"
 	"slices"
@@ -63,6 +64,7 @@ const (
 	AppCrash       // an application under ANCM exited, or died of an exception
 	AppRapidFail   // ANCM gave up starting: too many failures in a minute
 	AppStopFailed  // an application under ANCM did not stop in time
+	AppStopped     // an application under ANCM was told to stop, or has stopped
 	AppOffline     // app_offline.htm stopped an application
 	AppRecycle     // ANCM restarts an application, mostly for a changed file
 
@@ -86,7 +88,7 @@ var factNames = [...]string{
 	TLSCredential: "tls-credential", TLSCertificate: "tls-certificate",
 	ServiceState: "service-state", ServiceCrash: "service-crash", ServiceFailed: "service-failed", ServiceStartup: "service-startup",
 	AppStarted: "app-started", AppStartFailed: "app-start-failed", AppCrash: "app-crash", AppRapidFail: "app-rapid-fail",
-	AppStopFailed: "app-stop-failed", AppOffline: "app-offline", AppRecycle: "app-recycle",
+	AppStopFailed: "app-stop-failed", AppStopped: "app-stopped", AppOffline: "app-offline", AppRecycle: "app-recycle",
 	SystemStart: "system-start", SystemStop: "system-stop", SystemCrash: "system-crash", RestartWanted: "restart-wanted",
 }
 
@@ -127,6 +129,7 @@ type Fact struct {
 	Code     uint32 // exit code, exception code, HRESULT, Windows error, NTSTATUS or TLS alert: what the event has
 	Detail   string // by kind: .NET exception type, reason, limit, address, URL, path of an application
 	Service  string // key name of the service (W3SVC) if told, else the name shown
+	Missing  string // assembly that a .NET exception did not find: Payments.dll
 }
 
 // A source is a provider, whatever its name was over time.
@@ -342,6 +345,10 @@ var rules = map[event]rule{
 	{ancm, 1022}: {kind: AppRecycle, read: ancmText},
 	{ancm, 1028}: {kind: AppStartFailed, read: ancmText},
 	{ancm, 1029}: {kind: AppStartFailed, read: ancmText},
+	{ancm, 1030}: {kind: AppStopped, read: ancmText},
+	{ancm, 1031}: {kind: AppStartFailed, read: ancmText},
+	{ancm, 1032}: {kind: AppStarted, read: ancmText},
+	{ancm, 1033}: {kind: AppStopped, read: ancmText},
 
 	{iisConfig, 29}: {kind: ConfigChanged, data: []role{detail}},
 	{iisConfig, 50}: {kind: ConfigChanged, data: []role{detail}},
@@ -486,6 +493,7 @@ var (
 	exceptionShape = regexp.MustCompile(`\b(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*Exception\b`)
 	nativeShape    = regexp.MustCompile(`\b([0-9a-fA-F]{8})\b`)
 	frameShape     = regexp.MustCompile("(?m)^[ \\t\u3000]+\\S{1,8}[ \\t]+([\\w.<>`+\\[\\],]{1,256})\\(")
+	assemblyShape  = regexp.MustCompile(`([\w.+-]{1,128}), Version=\d`)
 	addressShape   = regexp.MustCompile(`\[[0-9a-fA-F:.%]+\]:\d+|\d{1,3}(?:\.\d{1,3}){3}:\d+|https?://[^\s'"<>]+`)
 )
 
@@ -612,6 +620,11 @@ func managedText(f *Fact, e *Entry) {
 	if m := frameShape.FindStringSubmatch(info); m != nil {
 		f.Module = m[1]
 	}
+	if f.Detail == "System.IO.FileNotFoundException" {
+		if m := assemblyShape.FindStringSubmatch(firstLine(info)); m != nil {
+			f.Missing = m[1] + ".dll"
+		}
+	}
 }
 
 func firstLine(s string) string {
@@ -633,7 +646,7 @@ func webEvent(f *Fact, e *Entry) {
 
 // ancmText takes a text of ANCM, which is never translated: the application comes first, in quotes.
 func ancmText(f *Fact, e *Entry) {
-	text := e.data()
+	text := shorten(cmp.Or(e.At(0), e.Message)) // version 2 has its own number and name behind it
 	for _, m := range quotedShape.FindAllStringSubmatch(text, 8) {
 		v := m[1]
 		switch {
@@ -650,7 +663,17 @@ func ancmText(f *Fact, e *Entry) {
 	if m := hexShape.FindStringSubmatch(text); m != nil {
 		f.Code = parseNumber(m[1], 16)
 	}
+	if e.ID == 1032 || e.ID == 1033 { // in process, the application's is the worker's
+		for _, v := range e.Fields {
+			if m := workerShape.FindStringSubmatch(v.Value); m != nil {
+				f.PID = parseNumber(m[1], 10)
+			}
+		}
+	}
 }
+
+// workerShape is what version 2 of ANCM adds to its texts.
+var workerShape = regexp.MustCompile(`Process Id: (\d{1,10})\.`)
 
 // restartBy takes who wanted a restart: "C:\Windows\system32\winlogon.exe (WEB02)".
 func restartBy(f *Fact, e *Entry) {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/etwhy/etwhy/decode/cursor"
+	"github.com/etwhy/etwhy/decode/xmlscan"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -242,8 +243,8 @@ func (c *chunk) fragment(at, end int, values []value, nesting int) bool {
 		case charToken:
 			c.text = utf8.AppendRune(c.text, rune(cur.Uint16()))
 		case entityToken:
-			if char, ok := entities[c.name(&cur)]; ok {
-				c.text = append(c.text, char)
+			if char, ok := xmlscan.Reference([]byte(c.name(&cur))); ok {
+				c.text = utf8.AppendRune(c.text, char)
 			}
 		case piTargetToken:
 			c.name(&cur)

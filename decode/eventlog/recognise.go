@@ -2,8 +2,9 @@ package eventlog
 
 import (
 	"bytes"
-	"io"
-	"strings"
+
+	"github.com/etwhy/etwhy/decode/charset"
+	"github.com/etwhy/etwhy/decode/xmlscan"
 )
 
 // HeadSize is how much of a file [Recognise] should see.
@@ -17,8 +18,7 @@ func Recognise(head []byte) (Form, bool) {
 	if bytes.HasPrefix(head, []byte(fileMagic)) {
 		return EVTX, true
 	}
-	text, _ := io.ReadAll(utf8Reader(bytes.NewReader(head), head)) // half a character at the end is no matter
-	text = trim(bytes.TrimPrefix(text, []byte("\uFEFF")))
+	text := trim(charset.Bytes(head)) // half a character at the end is no matter
 	if len(text) > 0 && text[0] == '<' {
 		return recogniseXML(text)
 	}
@@ -29,58 +29,29 @@ func Recognise(head []byte) (Form, bool) {
 }
 
 func recogniseXML(text []byte) (Form, bool) {
-	root := skipProlog(text)
-	n := tagLength(root)
-	if n == 0 {
-		n = len(root)
+	s := xmlscan.NewBytes(text)
+	token := s.Next()
+	for token == xmlscan.Doctype || token == xmlscan.Text && len(trim(s.Raw)) == 0 {
+		token = s.Next()
 	}
-	name, _, _ := strings.Cut(string(root[:min(n, len("<Events "))]), " ")
-	if name = strings.TrimRight(name, "/>\r\n\t"); name != "<Events" && name != "<Event" {
+	root := string(s.Name)
+	if token != xmlscan.StartTag && token != xmlscan.Broken || root != "Events" && root != "Event" { // Broken: head ends inside the tag
 		return Unknown, false
 	}
-	s := &splitter{r: bytes.NewReader(root)}
-	event, _, _ := s.next()
+	namespace := bytes.Contains(s.Raw, []byte("xmlns"))
+	event, _, _ := (&splitter{r: bytes.NewReader(text[s.Offset:])}).next()
 	b := &builder{options: &Options{}}
 	b.begin(0)
 	parseXML(event, b)
 	m := b.marks
-	m.namespace = m.namespace || bytes.Contains(root[:n], []byte("xmlns"))
+	namespace = namespace || m.namespace
 	switch {
 	case !m.system:
 		return Unknown, false
-	case m.namespace && (m.record || m.channel && !m.activity && !m.kernel):
+	case namespace && (m.record || m.channel && !m.activity && !m.kernel):
 		return XML, true
-	case !m.namespace && (m.record || !m.activity):
+	case !namespace && (m.record || !m.activity):
 		return AppService, true
 	}
 	return Unknown, false
-}
-
-// skipProlog returns what follows declaration, comments and document type.
-func skipProlog(b []byte) []byte {
-	for {
-		b = trim(b)
-		n := 0
-		switch {
-		case bytes.HasPrefix(b, []byte("<?")):
-			n = past(b, "?>")
-		case bytes.HasPrefix(b, []byte("<!--")):
-			n = past(b, "-->")
-		case bytes.HasPrefix(b, []byte("<!DOCTYPE")):
-			n = past(b, ">")
-			if i := bytes.IndexByte(b[:n], '['); i >= 0 {
-				inner := past(b[i:], "]")
-				if inner == 0 {
-					return nil
-				}
-				n = i + inner + past(b[i+inner:], ">")
-			}
-		default:
-			return b
-		}
-		if n == 0 {
-			return nil
-		}
-		b = b[n:]
-	}
 }

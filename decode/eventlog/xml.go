@@ -3,10 +3,9 @@ package eventlog
 import (
 	"bytes"
 	"io"
-	"strconv"
-	"unicode/utf8"
 
-	"golang.org/x/text/encoding/unicode"
+	"github.com/etwhy/etwhy/decode/charset"
+	"github.com/etwhy/etwhy/decode/xmlscan"
 )
 
 const (
@@ -14,33 +13,11 @@ const (
 	maxEvent = 1 << 20 // bytes of an event; the event log itself takes 64 KB
 )
 
-// entities are the references that XML has without a declaration. What a document type declares is not looked at.
-var entities = map[string]byte{"lt": '<', "gt": '>', "amp": '&', "quot": '"', "apos": '\''}
-
-// utf8Reader returns r as UTF-8, if head shows it to be UTF-16.
-func utf8Reader(r io.Reader, head []byte) io.Reader {
-	if len(head) < 2 {
-		return r
-	}
-	endian := unicode.LittleEndian
-	switch {
-	case head[0] == 0xFF && head[1] == 0xFE, head[0] != 0 && head[1] == 0:
-	case head[0] == 0xFE && head[1] == 0xFF, head[0] == 0 && head[1] != 0:
-		endian = unicode.BigEndian
-	default:
-		return r
-	}
-	return unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Reader(r)
-}
-
-// readXML reads event after event. Each is cut out of the file first, so that damage costs that event alone.
+// readXML reads event after event. Each is cut out of the file before it is read as XML, so that damage costs that event
+// alone: behind a comment or a quote without end the next event is one all the same.
 func (r *Reader) readXML(yield func(*Entry, error) bool) error {
-	var head [2]byte
-	n, err := r.r.ReadAt(head[:], 0)
-	if err != nil && err != io.EOF {
-		return err
-	}
-	s := &splitter{r: utf8Reader(io.NewSectionReader(r.r, 0, r.size), head[:n])}
+	text, mark := charset.NewReader(io.NewSectionReader(r.r, 0, r.size))
+	s := &splitter{r: text, base: mark}
 	for {
 		event, offset, end := s.next()
 		switch end {
@@ -167,161 +144,39 @@ func element(b []byte, tag string) (at int, ok bool) {
 	}
 }
 
-// parseXML tells the builder what stands in b. It returns false if it is damaged.
-func parseXML(b []byte, build *builder) bool {
+// parseXML tells the builder what stands in an event. It returns false if that is damaged.
+func parseXML(event []byte, build *builder) bool {
+	s := xmlscan.NewBytes(event)
 	sound := true
 	var scratch []byte
-	for len(b) > 0 && !build.unwanted {
-		i := bytes.IndexByte(b, '<')
-		if i < 0 {
-			i = len(b)
-		}
-		if i > 0 && build.leaf != "" {
-			var known bool
-			scratch, known = appendText(scratch[:0], b[:i])
-			sound = sound && known
-			build.text(scratch)
-		}
-		if b = b[i:]; len(b) == 0 {
-			break
-		}
-		n := 0
-		switch {
-		case bytes.HasPrefix(b, []byte("<!--")):
-			n = past(b, "-->")
-		case bytes.HasPrefix(b, []byte("<?")):
-			n = past(b, "?>")
-		case bytes.HasPrefix(b, []byte("<![CDATA[")):
-			if n = past(b, "]]>"); n > 0 {
-				build.text(b[len("<![CDATA[") : n-len("]]>")])
+	for !build.unwanted {
+		switch s.Next() {
+		case xmlscan.AtEnd:
+			return sound
+		case xmlscan.Text:
+			if s.Verbatim {
+				build.text(s.Raw)
+			} else if build.leaf != "" {
+				var known bool
+				scratch, known = xmlscan.AppendText(scratch[:0], s.Raw)
+				sound = sound && known
+				build.text(scratch)
 			}
-		default:
-			n = tagLength(b)
-			if n > 0 {
-				tag(b[1:n-1], build, &scratch)
+		case xmlscan.StartTag:
+			build.open(build.intern(xmlscan.Local(s.Name)))
+			list := s.Attributes()
+			for a, ok := list.Next(); ok; a, ok = list.Next() {
+				scratch, _ = xmlscan.AppendText(scratch[:0], a.Value)
+				build.attribute(build.intern(a.Name), scratch)
 			}
-		}
-		if n <= 0 {
+			if s.Empty {
+				build.end()
+			}
+		case xmlscan.EndTag:
+			build.end()
+		case xmlscan.Broken:
 			return false
 		}
-		b = b[n:]
 	}
 	return sound
-}
-
-// past returns how many bytes there are up to the end of mark; 0 if it does not come.
-func past(b []byte, mark string) int {
-	if i := bytes.Index(b, []byte(mark)); i >= 0 {
-		return i + len(mark)
-	}
-	return 0
-}
-
-// tagLength returns the length of the tag at the start of b; 0 if it has no end.
-func tagLength(b []byte) int {
-	var quote byte
-	for i, c := range b {
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return i + 1
-		case c == '<' && i > 0:
-			return 0
-		}
-	}
-	return 0
-}
-
-// tag takes what stands between < and >.
-func tag(b []byte, build *builder, scratch *[]byte) {
-	if len(b) > 0 && b[0] == '/' {
-		build.end()
-		return
-	}
-	empty := len(b) > 0 && b[len(b)-1] == '/'
-	if empty {
-		b = b[:len(b)-1]
-	}
-	n := 0
-	for n < len(b) && !space(b[n]) {
-		n++
-	}
-	build.open(build.intern(local(b[:n])))
-	for b = b[n:]; ; {
-		eq := bytes.IndexByte(b, '=')
-		if eq < 0 {
-			break
-		}
-		name := trim(b[:eq])
-		b = b[eq+1:]
-		for len(b) > 0 && space(b[0]) {
-			b = b[1:]
-		}
-		if len(b) == 0 || b[0] != '"' && b[0] != '\'' {
-			continue
-		}
-		end := bytes.IndexByte(b[1:], b[0])
-		if end < 0 {
-			break
-		}
-		*scratch, _ = appendText((*scratch)[:0], b[1:1+end])
-		build.attribute(build.intern(name), *scratch)
-		b = b[end+2:]
-	}
-	if empty {
-		build.end()
-	}
-}
-
-// local cuts the prefix off a name.
-func local(name []byte) []byte { return name[bytes.IndexByte(name, ':')+1:] }
-
-// appendText appends characters of the file: references resolved, CR LF as LF. A reference that means nothing is
-// kept as it is written, and makes known false.
-func appendText(dst, b []byte) (_ []byte, known bool) {
-	known = true
-	for {
-		i := bytes.IndexAny(b, "&\r")
-		if i < 0 {
-			return append(dst, b...), known
-		}
-		dst = append(dst, b[:i]...)
-		b = b[i:]
-		if b[0] == '\r' {
-			if len(b) == 1 || b[1] != '\n' {
-				dst = append(dst, '\n')
-			}
-			b = b[1:]
-			continue
-		}
-		end := max(bytes.IndexByte(b[:min(len(b), len("&#x0010FFFF;"))], ';'), 1)
-		ref := string(b[1:end])
-		if c, ok := entities[ref]; ok {
-			dst = append(dst, c)
-		} else if r, ok := character(ref); ok {
-			dst = utf8.AppendRune(dst, r)
-		} else {
-			dst, b, known = append(dst, '&'), b[1:], false
-			continue
-		}
-		b = b[end+1:]
-	}
-}
-
-// character reads the number of a character reference: #13, #xD.
-func character(ref string) (rune, bool) {
-	if len(ref) < 2 || ref[0] != '#' {
-		return 0, false
-	}
-	digits, base := ref[1:], 10
-	if digits[0] == 'x' {
-		digits, base = digits[1:], 16
-	}
-	n, err := strconv.ParseUint(digits, base, 32)
-	return rune(n), err == nil && n > 0 && n <= utf8.MaxRune
 }

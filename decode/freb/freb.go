@@ -31,6 +31,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/xmlscan"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -184,17 +185,16 @@ func (e *Event) Bool(name string) bool {
 // Recognise reports whether a file that begins with head is a failed request trace. Some hundred bytes
 // are enough. The text may be UTF-8 or UTF-16.
 func Recognise(head []byte) bool {
-	r, mark, _ := utf8Reader(bytes.NewReader(head)) // bytes do not fail
-	s := newScanner(r, mark)
+	s := newScanner(bytes.NewReader(head))
 	for range 16 { // a declaration, a stylesheet, comments
-		switch s.next() {
-		case startTag, broken: // broken: head ends inside the tag
-			return string(s.name) == rootName
-		case text:
-			if len(bytes.TrimSpace(s.raw)) > 0 {
+		switch s.Next() {
+		case xmlscan.StartTag, xmlscan.Broken: // Broken: head ends inside the tag
+			return string(xmlscan.Local(s.Name)) == rootName
+		case xmlscan.Text:
+			if len(bytes.TrimSpace(s.Raw)) > 0 {
 				return false
 			}
-		case endTag, atEnd:
+		case xmlscan.EndTag, xmlscan.AtEnd:
 			return false
 		}
 	}

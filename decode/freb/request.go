@@ -339,6 +339,6 @@ var headersKept = map[string]bool{
 	"x-arr-log-id": true, "x-arr-log_id": true, "x-forwarded-for": true, "x-original-url": true, "max-forwards": true,
 	"x-forwarded-proto": true, "x-forwarded-host": true, "x-original-host": true, "via": true,
 	"host": true, "connection": true, "content-length": true, "content-type": true, "transfer-encoding": true,
-	"upgrade": true, "expect": true, "user-agent": true, "server": true, "x-powered-by": true, "retry-after": true,
+	"upgrade": true, "sec-websocket-extensions": true, "expect": true, "user-agent": true, "server": true, "x-powered-by": true, "retry-after": true,
 	"traceparent": true, "request-id": true, "x-request-id": true, "x-correlation-id": true,
 }

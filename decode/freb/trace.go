@@ -1,7 +1,6 @@
 package freb
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -11,16 +10,16 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/decode/cursor"
+	"github.com/etwhy/etwhy/decode/xmlscan"
 	"github.com/etwhy/etwhy/etl"
 )
 
 const (
 	rootName = "failedRequest"
 
+	maxTag       = 256 << 10 // bytes; the root element's holds a URL
 	maxDepth     = 64       // of elements; files have 6
 	maxText      = 1 << 20  // bytes of one value; the rest is left out
 	maxEventText = 4 << 20  // bytes of all values of one event
@@ -61,7 +60,7 @@ type Anomaly struct {
 
 // A Trace is one file, read as a stream. It must be used by one goroutine at a time.
 type Trace struct {
-	scan   *scanner
+	scan   *xmlscan.Scanner
 	header Header
 	events int // yielded
 
@@ -155,76 +154,55 @@ var leaf = [class + 1]bool{
 //
 // The error is a *cursor.FormatError that wraps [ErrFormat], or an error of r.
 func NewReader(r io.Reader) (*Trace, error) {
-	r, mark, err := utf8Reader(r)
-	if err != nil {
-		return nil, err
-	}
-	t := &Trace{scan: newScanner(r, mark), words: map[string]string{}, guids: map[string]etl.GUID{}}
+	t := &Trace{scan: newScanner(r), words: map[string]string{}, guids: map[string]etl.GUID{}}
 	if err := t.readRoot(); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// utf8Reader turns UTF-16 into UTF-8 and drops the byte order mark; mark is how many bytes that has in UTF-8 files.
-func utf8Reader(r io.Reader) (_ io.Reader, mark int64, err error) {
-	b := bufio.NewReaderSize(r, 16)
-	head, err := b.Peek(4)
-	if err != nil && err != io.EOF {
-		return nil, 0, err
-	}
-	order, bom := unicode.LittleEndian, unicode.IgnoreBOM
-	switch h := string(head); {
-	case strings.HasPrefix(h, "\xef\xbb\xbf"):
-		n, _ := b.Discard(3)
-		return b, int64(n), nil
-	case strings.HasPrefix(h, "\xff\xfe"), strings.HasPrefix(h, "\xfe\xff"):
-		bom = unicode.ExpectBOM
-	case strings.HasPrefix(h, "<\x00"):
-	case strings.HasPrefix(h, "\x00<"):
-		order = unicode.BigEndian
-	default:
-		return b, 0, nil
-	}
-	return transform.NewReader(b, unicode.UTF16(order, bom).NewDecoder()), 0, nil
+// newScanner reads r as UTF-8; offsets are those of a UTF-8 file.
+func newScanner(r io.Reader) *xmlscan.Scanner {
+	text, mark := charset.NewReader(r)
+	return xmlscan.NewReader(text, mark, maxTag)
 }
 
 // readRoot reads up to the root element's tag.
 func (t *Trace) readRoot() error {
 	s := t.scan
 	fail := func(format string, args ...any) error {
-		if err := s.failure(); err != nil {
+		if err := s.Err(); err != nil {
 			return err
 		}
-		return &cursor.FormatError{Name: "failed request trace", Offset: s.at, Msg: fmt.Sprintf(format, args...), Err: ErrFormat}
+		return &cursor.FormatError{Name: "failed request trace", Offset: s.Offset, Msg: fmt.Sprintf(format, args...), Err: ErrFormat}
 	}
-	for s.offset() < maxProlog {
-		switch s.next() {
-		case text:
-			if len(bytes.TrimSpace(s.raw)) > 0 {
+	for s.Offset < maxProlog {
+		switch s.Next() {
+		case xmlscan.Text:
+			if len(bytes.TrimSpace(s.Raw)) > 0 {
 				return fail("text in front of the root element")
 			}
-		case doctypeTag:
+		case xmlscan.Doctype:
 			t.anomaly(Doctype, "what it declares is not expanded")
-		case atEnd:
+		case xmlscan.AtEnd:
 			return fail("no root element")
-		case endTag:
+		case xmlscan.EndTag:
 			return fail("an end tag in front of the root element")
-		case broken:
-			if string(s.name) != rootName {
-				return fail("%s", s.fault)
+		case xmlscan.Broken:
+			if string(xmlscan.Local(s.Name)) != rootName {
+				return fail("%s", s.Fault)
 			}
-			t.anomaly(BadRoot, "%s", s.fault)
-			t.readHeader(s.raw)
+			t.anomaly(BadRoot, "%s", s.Fault)
+			t.readHeader()
 			t.stack = append(t.stack, root)
 			return nil
-		case startTag:
-			if string(s.name) != rootName {
-				return fail("the root element is %.40q, not %q", s.name, rootName)
+		case xmlscan.StartTag:
+			if name := xmlscan.Local(s.Name); string(name) != rootName {
+				return fail("the root element is %.40q, not %q", name, rootName)
 			}
-			t.readHeader(s.raw)
+			t.readHeader()
 			t.stack = append(t.stack, root)
-			t.done = s.empty
+			t.done = s.Empty
 			return nil
 		}
 	}
@@ -232,11 +210,12 @@ func (t *Trace) readRoot() error {
 }
 
 // readHeader reads the root element's attributes.
-func (t *Trace) readHeader(raw []byte) {
+func (t *Trace) readHeader() {
 	h := &t.header
-	attributes(raw, func(name, value []byte) {
-		v := strings.ToValidUTF8(string(t.plain(value)), "\ufffd")
-		switch string(name) {
+	list := t.scan.Attributes()
+	for a, ok := list.Next(); ok; a, ok = list.Next() {
+		v := strings.ToValidUTF8(string(t.plain(a.Value)), "\ufffd")
+		switch string(xmlscan.Local(a.Name)) {
 		case "url":
 			h.URL = v
 		case "verb":
@@ -256,7 +235,7 @@ func (t *Trace) readHeader(raw []byte) {
 		case "authenticationType":
 			h.AuthType = v
 		case "activityId":
-			h.Activity = t.guid(value)
+			h.Activity = t.guid(a.Value)
 		case "failureReason":
 			h.FailureReason = v
 		case "statusCode":
@@ -266,7 +245,18 @@ func (t *Trace) readHeader(raw []byte) {
 		case "timeTaken":
 			h.TimeTaken = time.Duration(min(t.number("timeTaken", v, 63), 1<<40)) * time.Millisecond
 		}
-	})
+	}
+}
+
+// attribute returns one attribute of the start tag, or nil.
+func (t *Trace) attribute(name string) []byte {
+	list := t.scan.Attributes()
+	for a, ok := list.Next(); ok; a, ok = list.Next() {
+		if string(xmlscan.Local(a.Name)) == name {
+			return a.Value
+		}
+	}
+	return nil
 }
 
 // Header returns what the root element tells.
@@ -285,7 +275,7 @@ func (t *Trace) Anomalies() []Anomaly {
 }
 
 func (t *Trace) anomaly(kind AnomalyKind, format string, args ...any) {
-	t.anomalyAt(t.scan.at, kind, format, args...)
+	t.anomalyAt(t.scan.Offset, kind, format, args...)
 }
 
 func (t *Trace) anomalyAt(at int64, kind AnomalyKind, format string, args ...any) {
@@ -309,7 +299,7 @@ func (t *Trace) Events() iter.Seq2[*Event, error] {
 				return
 			}
 		}
-		if err := t.scan.failure(); err != nil {
+		if err := t.scan.Err(); err != nil {
 			yield(nil, err)
 		}
 	}
@@ -319,39 +309,40 @@ func (t *Trace) Events() iter.Seq2[*Event, error] {
 func (t *Trace) next() bool {
 	s := t.scan
 	for !t.done {
-		switch s.next() {
-		case atEnd:
+		switch s.Next() {
+		case xmlscan.AtEnd:
 			t.done = true
-			if s.failure() == nil {
+			if s.Err() == nil {
 				t.cut()
 			}
-		case startTag:
+		case xmlscan.StartTag:
 			t.open()
-			if s.empty && !t.lost && t.close() {
+			if s.Empty && !t.lost && t.close() {
 				return true
 			}
-		case endTag:
+		case xmlscan.EndTag:
+			name := xmlscan.Local(s.Name)
 			if t.lost {
-				t.done = string(s.name) == rootName
+				t.done = string(name) == rootName
 				continue
 			}
 			top := t.stack[len(t.stack)-1]
-			if top != other && names[top] != string(s.name) {
-				t.lose(BadXML, "</%.40s> where </%s> is due", s.name, names[top])
+			if top != other && names[top] != string(name) {
+				t.lose(BadXML, "</%.40s> where </%s> is due", name, names[top])
 				continue
 			}
 			if t.close() {
 				return true
 			}
-		case text:
+		case xmlscan.Text:
 			if !t.lost && leaf[t.stack[len(t.stack)-1]] {
 				t.addText()
 			}
-		case broken:
+		case xmlscan.Broken:
 			if !t.lost { // a file of nothing else would keep lose busy
-				t.lose(BadXML, "%s", s.fault)
+				t.lose(BadXML, "%s", s.Fault)
 			}
-		case doctypeTag:
+		case xmlscan.Doctype:
 			t.lose(Doctype, "inside the root element")
 		}
 	}
@@ -382,8 +373,8 @@ func (t *Trace) lose(kind AnomalyKind, format string, args ...any) {
 // open takes a start tag.
 func (t *Trace) open() {
 	s := t.scan
-	n := other
-	if string(s.name) == names[event] { // always begins an event, whatever was before
+	name, n := xmlscan.Local(s.Name), other
+	if string(name) == names[event] { // always begins an event, whatever was before
 		if !t.lost && len(t.stack) > 1 {
 			t.anomaly(BadXML, "<Event> inside the event that begins at offset %#x, which is left out", t.ev.Offset)
 		}
@@ -393,40 +384,40 @@ func (t *Trace) open() {
 	} else if t.lost {
 		return
 	} else if top := t.stack[len(t.stack)-1]; top == root {
-		t.anomaly(BadXML, "<%.40s> where <Event> is due", s.name)
+		t.anomaly(BadXML, "<%.40s> where <Event> is due", name)
 	} else if int(top) < len(elements) {
-		n = elements[top][string(s.name)]
+		n = elements[top][string(name)]
 	}
 	if len(t.stack) == maxDepth {
 		t.lose(TooDeep, "elements nested deeper than %d", maxDepth)
 		return
 	}
 	t.stack = append(t.stack, n)
-	t.start, t.at = len(t.texts), s.at
+	t.start, t.at = len(t.texts), s.Offset
 	switch n {
 	case event:
-		t.ev = Event{Fields: t.ev.Fields[:0], Offset: s.at}
+		t.ev = Event{Fields: t.ev.Fields[:0], Offset: s.Offset}
 		t.texts, t.parts, t.told, t.start = t.texts[:0], t.parts[:0], [len(anomalyNames)]bool{}, 0
 	case provider:
-		t.ev.Source = t.word(t.plain(attribute(s.raw, "Name")))
-		t.ev.Provider = t.guid(attribute(s.raw, "Guid"))
+		t.ev.Source = t.word(t.plain(t.attribute("Name")))
+		t.ev.Provider = t.guid(t.attribute("Guid"))
 	case timeCreated:
-		t.ev.Time = t.time(attribute(s.raw, "SystemTime"))
+		t.ev.Time = t.time(t.attribute("SystemTime"))
 	case correlation:
-		t.ev.Activity = t.guid(attribute(s.raw, "ActivityID"))
+		t.ev.Activity = t.guid(t.attribute("ActivityID"))
 	case execution:
-		t.ev.PID = uint32(t.number("ProcessID", string(attribute(s.raw, "ProcessID")), 32))
-		t.ev.TID = uint32(t.number("ThreadID", string(attribute(s.raw, "ThreadID")), 32))
+		t.ev.PID = uint32(t.number("ProcessID", string(t.attribute("ProcessID")), 32))
+		t.ev.TID = uint32(t.number("ThreadID", string(t.attribute("ThreadID")), 32))
 	case data:
 		t.field = -1
 		if len(t.parts) < maxFields {
 			t.field = len(t.parts)
-			t.parts = append(t.parts, part{name: t.word(t.plain(attribute(s.raw, "Name")))})
+			t.parts = append(t.parts, part{name: t.word(t.plain(t.attribute("Name")))})
 		} else {
 			t.once(TooLong, "more than %d values", maxFields)
 		}
 	case description:
-		t.field = t.described(t.plain(attribute(s.raw, "Data")))
+		t.field = t.described(t.plain(t.attribute("Data")))
 	}
 }
 
@@ -448,10 +439,10 @@ func (t *Trace) addText() {
 		return
 	}
 	known := true
-	if t.scan.verbatim {
-		t.texts = append(t.texts, t.scan.raw...)
+	if t.scan.Verbatim {
+		t.texts = append(t.texts, t.scan.Raw...)
 	} else {
-		t.texts, known = appendText(t.texts, t.scan.raw)
+		t.texts, known = xmlscan.AppendText(t.texts, t.scan.Raw)
 	}
 	if len(t.texts) > limit {
 		t.texts = t.texts[:limit]
@@ -571,7 +562,7 @@ func (t *Trace) plain(raw []byte) []byte {
 	if bytes.IndexByte(raw, '&') < 0 {
 		return raw
 	}
-	b, known := appendText(nil, raw)
+	b, known := xmlscan.AppendText(nil, raw)
 	if !known {
 		t.anomaly(BadEntity, "in an attribute")
 	}

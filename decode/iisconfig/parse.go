@@ -1,7 +1,6 @@
 package iisconfig
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -10,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/decode/cursor"
+	"github.com/etwhy/etwhy/decode/xmlscan"
 )
 
 // HeadSize is how much of a file [Recognise] should see.
@@ -51,29 +49,16 @@ func Parse(r io.Reader, name string) (*File, error) {
 		sections:    map[section]int{},
 		appDefaults: appTable.fresh,
 	}
-	data, readErr := io.ReadAll(io.LimitReader(utf8Reader(r), maxSize+1))
+	text, _ := charset.NewReader(r)
+	data, readErr := io.ReadAll(io.LimitReader(text, maxSize+1))
 	p.long = len(data) > maxSize
-	p.scan = scanner{data: data[:min(len(data), maxSize)], line: 1}
+	p.scan = xmlscan.NewBytes(data[:min(len(data), maxSize)])
 	err := p.run()
 	p.finish()
 	if readErr != nil {
 		err = readErr
 	}
 	return p.file, err
-}
-
-// utf8Reader turns UTF-16 into UTF-8 and drops a byte order mark.
-func utf8Reader(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
-	head, _ := b.Peek(2) // an error comes again
-	fallback := transform.Transformer(transform.Nop)
-	switch string(head) {
-	case "<\x00":
-		fallback = unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewDecoder()
-	case "\x00<":
-		fallback = unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewDecoder()
-	}
-	return transform.NewReader(b, unicode.BOMOverride(fallback))
 }
 
 // history returns the number of the history folder in a path, or 0.
@@ -94,8 +79,12 @@ func slash(r rune) bool { return r == '/' || r == '\\' }
 // A parser reads one file.
 type parser struct {
 	file *File
-	scan scanner
+	scan *xmlscan.Scanner
 	long bool // the file goes on behind the data
+
+	line  int    // of the token
+	attrs []attr // of a start tag
+	more  bool   // it has more than maxAttrs
 
 	stack    []node // open elements, root first
 	deep     int    // open elements beyond maxDepth or maxPath
@@ -125,6 +114,12 @@ type node struct {
 	path int    // length of the parser's path around it
 }
 
+// An attr is an attribute, its value as written.
+type attr struct {
+	name, raw []byte // alias the data
+	line      int
+}
+
 // A section is one of those that each location may have.
 type section struct {
 	table    any // *table[T]
@@ -134,37 +129,40 @@ type section struct {
 
 // run reads the file. The error is a *cursor.FormatError.
 func (p *parser) run() error {
-	s := &p.scan
+	s := p.scan
+	foreign := false // there is text in front of the root element
 	for {
-		switch s.next() {
-		case doctypeTag:
+		switch p.next() {
+		case xmlscan.Text:
+			foreign = foreign || len(bytes.TrimSpace(s.Raw)) > 0
+		case xmlscan.Doctype:
 			p.anomaly(Doctype, "what it declares is not expanded")
-		case startTag:
-			if len(p.stack) == 0 && (s.text || string(s.name) != rootName) {
+		case xmlscan.StartTag:
+			if len(p.stack) == 0 && (foreign || string(s.Name) != rootName) {
 				return p.fail("the root element is not <" + rootName + ">")
 			}
 			p.open()
-			if s.empty && p.close() {
+			if s.Empty && p.close() {
 				return nil
 			}
-		case endTag:
+		case xmlscan.EndTag:
 			if len(p.stack) == 0 {
 				return p.fail("an end tag in front of the root element")
 			}
-			if p.deep == 0 && !bytes.Equal(s.name, p.stack[len(p.stack)-1].name) {
+			if p.deep == 0 && !bytes.Equal(s.Name, p.stack[len(p.stack)-1].name) {
 				p.anomaly(BadXML, "an end tag that does not fit; nothing behind it is read")
 				return nil
 			}
 			if p.close() {
 				return nil
 			}
-		case broken:
+		case xmlscan.Broken:
 			if len(p.stack) == 0 {
 				return p.fail("no XML")
 			}
 			p.anomaly(BadXML, "no XML; nothing behind it is read")
 			return nil
-		case atEnd, cutOff:
+		case xmlscan.AtEnd:
 			switch {
 			case len(p.stack) == 0:
 				return p.fail("no root element")
@@ -178,12 +176,48 @@ func (p *parser) run() error {
 	}
 }
 
+// next moves to the next token, with the attributes of a tag. A tag that is not written as XML demands it is broken: IIS
+// would not read the file either. One that the input cuts off is its end.
+func (p *parser) next() xmlscan.Token {
+	s := p.scan
+	token := s.Next()
+	p.line = s.Line(s.Offset)
+	switch token {
+	case xmlscan.StartTag, xmlscan.EndTag:
+		p.attrs, p.more = p.attrs[:0], false
+		list := s.Attributes()
+		for a, ok := list.Next(); ok; a, ok = list.Next() {
+			if p.more = p.more || len(p.attrs) == maxAttrs; !p.more {
+				p.attrs = append(p.attrs, attr{a.Name, a.Value, s.Line(a.Offset)})
+			}
+		}
+		if !list.Sound || token == xmlscan.EndTag && len(p.attrs) > 0 {
+			return xmlscan.Broken
+		}
+	case xmlscan.Broken:
+		if s.Fault == xmlscan.CutOff {
+			return xmlscan.AtEnd
+		}
+	}
+	return token
+}
+
+// find returns an attribute of the start tag, or the zero attr.
+func (p *parser) find(name string) attr {
+	for _, a := range p.attrs {
+		if string(a.name) == name {
+			return a
+		}
+	}
+	return attr{}
+}
+
 func (p *parser) fail(msg string) error {
-	return &cursor.FormatError{Name: "IIS configuration", Offset: int64(p.scan.at), Msg: msg, Err: ErrFormat}
+	return &cursor.FormatError{Name: "IIS configuration", Offset: p.scan.Offset, Msg: msg, Err: ErrFormat}
 }
 
 func (p *parser) anomaly(kind AnomalyKind, format string, args ...any) {
-	p.anomalyAt(p.scan.start, kind, format, args...)
+	p.anomalyAt(p.line, kind, format, args...)
 }
 
 func (p *parser) anomalyAt(line int, kind AnomalyKind, format string, args ...any) {
@@ -219,7 +253,7 @@ func (p *parser) finish() {
 
 // open takes a start tag.
 func (p *parser) open() {
-	s := &p.scan
+	s := p.scan
 	if p.deep == 0 && len(p.stack) == maxDepth {
 		p.anomaly(TooDeep, "elements nested deeper than %d are left out", maxDepth)
 	}
@@ -227,24 +261,24 @@ func (p *parser) open() {
 		p.deep++
 		return
 	}
-	p.stack = append(p.stack, node{s.name, len(p.path)})
-	if s.more {
+	p.stack = append(p.stack, node{s.Name, len(p.path)})
+	if p.more {
 		p.anomaly(TooMany, "more than %d attributes; the rest is not read", maxAttrs)
 	}
 	p.tell()
 	switch {
 	case len(p.stack) == 1:
 		return
-	case len(p.stack) == 2 && string(s.name) == "location":
-		if path := strings.Trim(p.value(s.find("path")), "/"); path != "." {
+	case len(p.stack) == 2 && string(s.Name) == "location":
+		if path := strings.Trim(p.value(p.find("path")), "/"); path != "." {
 			p.location.Location = path
 		}
-		p.location.OwnAppOnly = strings.EqualFold(string(s.find("inheritInChildApplications").raw), "false")
+		p.location.OwnAppOnly = strings.EqualFold(string(p.find("inheritInChildApplications").raw), "false")
 		return
 	case p.path == "":
-		p.path = p.word(s.name)
+		p.path = p.word(s.Name)
 	default:
-		p.path += "/" + p.word(s.name)
+		p.path += "/" + p.word(s.Name)
 	}
 	if kind, ok := markers[p.path]; ok {
 		p.file.Kind = max(p.file.Kind, kind)
@@ -298,11 +332,11 @@ var groups = map[string]Kind{"system.applicationHost": ApplicationHost, "system.
 
 // tell looks at the tag for signs of the file's kind.
 func (p *parser) tell() {
-	s := &p.scan
-	if p.path == "configSections" && string(s.name) == "sectionGroup" {
-		p.file.Kind = max(p.file.Kind, groups[string(s.find("name").raw)])
+	s := p.scan
+	if p.path == "configSections" && string(s.Name) == "sectionGroup" {
+		p.file.Kind = max(p.file.Kind, groups[string(p.find("name").raw)])
 	}
-	for _, a := range s.attrs {
+	for _, a := range p.attrs {
 		if string(a.name) == "xdt:Transform" || string(a.name) == "xdt:Locator" {
 			p.file.Kind = Transform
 		}
@@ -321,10 +355,10 @@ func (p *parser) elsewhere(what string) {
 	if p.rel != "" {
 		return
 	}
-	if a := p.scan.find("configSource"); a.name != nil {
+	if a := p.find("configSource"); a.name != nil {
 		p.anomalyAt(a.line, External, "%s is in a file of its own", what)
 	}
-	if a := p.scan.find("configProtectionProvider"); a.name != nil {
+	if a := p.find("configProtectionProvider"); a.name != nil {
 		p.anomalyAt(a.line, Encrypted, "%s is encrypted", what)
 	}
 }
@@ -332,7 +366,7 @@ func (p *parser) elsewhere(what string) {
 // here returns where the tag is.
 func (p *parser) here() Origin {
 	at := p.location
-	at.File, at.Line = p.file.Name, p.scan.start
+	at.File, at.Line = p.file.Name, p.line
 	return at
 }
 
@@ -352,11 +386,12 @@ func (p *parser) read(a attr) (string, bool) {
 		p.anomalyAt(a.line, Encrypted, "a value")
 		return "", false
 	}
-	text, known := plain(a.raw)
+	text, known := xmlscan.AppendText(nil, a.raw)
 	if !known {
 		p.anomalyAt(a.line, BadEntity, "the value is not used")
+		return "", false
 	}
-	return text, known
+	return strings.ToValidUTF8(string(text), "\ufffd"), true
 }
 
 // apply sets what the attributes of the tag say about to, if it is not nil. element is the tag's path below to's.
@@ -364,7 +399,7 @@ func apply[T any](p *parser, t *table[T], to *T, element string) {
 	if to == nil {
 		return
 	}
-	for _, a := range p.scan.attrs {
+	for _, a := range p.attrs {
 		i, ok := t.index[element+"@"+string(a.name)]
 		if !ok {
 			continue
@@ -454,7 +489,7 @@ var runtimeSection = inSection(runtimeTable, func(p *parser) *[]Runtime { return
 
 // readRuntime reads one of several sections that make one Runtime.
 func (p *parser) readRuntime() {
-	if len(p.scan.attrs) > 0 {
+	if len(p.attrs) > 0 {
 		runtimeSection(p)
 	}
 }
@@ -462,7 +497,7 @@ func (p *parser) readRuntime() {
 func (p *parser) readPool() {
 	if p.rel == "" {
 		pool := poolTable.fresh
-		pool.Origin, pool.Name = p.here(), p.value(p.scan.find("name"))
+		pool.Origin, pool.Name = p.here(), p.value(p.find("name"))
 		p.pool = grow(p, &p.file.Pools, pool)
 	}
 	p.readPoolElement(p.pool)
@@ -485,11 +520,10 @@ func (p *parser) readPoolElement(pool *Pool) {
 }
 
 func (p *parser) readSite() {
-	s := &p.scan
 	if p.rel == "" {
 		site := siteTable.fresh
-		site.Origin, site.Name = p.here(), p.value(s.find("name"))
-		if id := s.find("id"); id.name != nil {
+		site.Origin, site.Name = p.here(), p.value(p.find("name"))
+		if id := p.find("id"); id.name != nil {
 			n, ok := parseUint(p.value(id))
 			if !ok {
 				p.anomalyAt(id.line, BadValue, "the number of a site cannot have this value")
@@ -504,17 +538,17 @@ func (p *parser) readSite() {
 	}
 	switch p.rel {
 	case "bindings/binding":
-		grow(p, &p.site.Bindings, newBinding(p.here(), p.value(s.find("protocol")), p.value(s.find("bindingInformation"))))
+		grow(p, &p.site.Bindings, newBinding(p.here(), p.value(p.find("protocol")), p.value(p.find("bindingInformation"))))
 	case "logFile/customFields/add":
-		grow(p, &p.site.LogFile.CustomFields, CustomField{p.here(), p.value(s.find("logFieldName")), p.value(s.find("sourceName")), p.value(s.find("sourceType"))})
+		grow(p, &p.site.LogFile.CustomFields, CustomField{p.here(), p.value(p.find("logFieldName")), p.value(p.find("sourceName")), p.value(p.find("sourceType"))})
 	case "application":
 		app := appTable.fresh
-		app.Origin, app.Path = p.here(), p.value(s.find("path"))
+		app.Origin, app.Path = p.here(), p.value(p.find("path"))
 		p.app = grow(p, &p.site.Applications, app)
 		apply(p, appTable, p.app, "")
 	case "application/virtualDirectory":
 		if p.app != nil {
-			grow(p, &p.app.Folders, Folder{p.here(), p.value(s.find("path")), p.value(s.find("physicalPath"))})
+			grow(p, &p.app.Folders, Folder{p.here(), p.value(p.find("path")), p.value(p.find("physicalPath"))})
 		}
 	}
 }
@@ -549,10 +583,9 @@ func (p *parser) readSiteDefaults() {
 func (p *parser) readAppDefaults() { apply(p, appTable, &p.appDefaults, p.rel) }
 
 func (p *parser) readFarm() {
-	s := &p.scan
 	if p.rel == "" {
 		farm := farmTable.fresh
-		farm.Origin, farm.Name = p.here(), p.value(s.find("name"))
+		farm.Origin, farm.Name = p.here(), p.value(p.find("name"))
 		p.farm, p.member = grow(p, &p.file.Farms, farm), nil
 	}
 	if p.farm == nil {
@@ -565,7 +598,7 @@ func (p *parser) readFarm() {
 	}
 	if inside == "" {
 		member := memberTable.fresh
-		member.Origin, member.Address = p.here(), p.value(s.find("address"))
+		member.Origin, member.Address = p.here(), p.value(p.find("address"))
 		p.member = grow(p, &p.farm.Servers, member)
 	}
 	apply(p, memberTable, p.member, strings.TrimPrefix(inside, "/"))
@@ -574,23 +607,22 @@ func (p *parser) readFarm() {
 func (p *parser) readFastCGI() {
 	if p.rel == "" {
 		program := fastCGITable.fresh
-		program.Origin, program.FullPath = p.here(), withoutArguments(p.value(p.scan.find("fullPath")))
+		program.Origin, program.FullPath = p.here(), withoutArguments(p.value(p.find("fullPath")))
 		p.fastCGI = grow(p, &p.file.FastCGI, program)
 	}
 	apply(p, fastCGITable, p.fastCGI, p.rel)
 }
 
 func (p *parser) readRule() {
-	s := &p.scan
 	switch p.rel {
 	case "":
 		p.rule = ruleTable.fresh
-		p.rule.Origin, p.rule.Name = p.here(), p.value(s.find("name"))
+		p.rule.Origin, p.rule.Name = p.here(), p.value(p.find("name"))
 		p.rule.Global = strings.Contains(p.path, "/globalRules/")
 		apply(p, ruleTable, &p.rule, "")
 	case "action":
-		url := s.find("url")
-		if !strings.EqualFold(string(s.find("type").raw), "Rewrite") || !bytes.Contains(url.raw, []byte("://")) {
+		url := p.find("url")
+		if !strings.EqualFold(string(p.find("type").raw), "Rewrite") || !bytes.Contains(url.raw, []byte("://")) {
 			return
 		}
 		scheme, rest, ok := strings.Cut(withoutCredentials(p.value(url)), "://")

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/transform"
+
+	"github.com/etwhy/etwhy/decode/charset"
 )
 
 // HeadSize is how much of a file [Recognise] should see.
@@ -38,7 +40,7 @@ func Parse(r io.Reader) (*Text, error) {
 	in := bufio.NewReaderSize(r, HeadSize)
 	head, err := in.Peek(HeadSize)
 	p := newParser()
-	name, encoding := charset(head, err != nil)
+	name, encoding := charset.Guess(head, err != nil)
 	p.Charset = name
 	text := &io.LimitedReader{R: transform.NewReader(in, encoding.NewDecoder()), N: maxSize}
 	err = p.lines(text)

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"io"
 
-	"golang.org/x/text/encoding/unicode"
+	"github.com/etwhy/etwhy/decode/charset"
 )
 
 // maxLine bounds a line. A log of thousands of counters has lines of some hundred kilobytes.
@@ -25,7 +25,10 @@ type line struct {
 	long   bool // is cut to maxLine
 }
 
-func newLines(src io.Reader) *lines { return &lines{src: bufio.NewReaderSize(utf8Text(src), 64<<10)} }
+func newLines(src io.Reader) *lines {
+	text, _ := charset.NewReader(src)
+	return &lines{src: bufio.NewReaderSize(text, 64<<10)}
+}
 
 // next returns the next line, or false at the end of the text or at an error.
 func (l *lines) next() (line, bool) {
@@ -53,22 +56,4 @@ func (l *lines) next() (line, bool) {
 		l.number++
 		return line{l.buf, l.number, err != nil, long}, true
 	}
-}
-
-// utf8Text returns src without a byte order mark, in UTF-8 if it is UTF-16.
-func utf8Text(src io.Reader) io.Reader {
-	in := bufio.NewReader(src)
-	head, _ := in.Peek(3) // an error comes again
-	if len(head) < 2 {
-		return in
-	}
-	switch {
-	case len(head) == 3 && string(head) == "\xef\xbb\xbf":
-		_, _ = in.Discard(3) // they are there
-	case head[0] == 0xff && head[1] == 0xfe, head[0] != 0 && head[1] == 0:
-		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Reader(in)
-	case head[0] == 0xfe && head[1] == 0xff, head[0] == 0 && head[1] != 0:
-		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder().Reader(in)
-	}
-	return in
 }

@@ -25,11 +25,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -167,18 +166,7 @@ func NewReader(r io.Reader, options Options) (*Reader, error) {
 	}
 }
 
-func (r *Reader) readHeader(text []byte, line line, charset encoding.Encoding) {
-	if charset == nil {
-		charset = charmap.Windows1252
-	}
-	decode := func(b []byte) string {
-		if !utf8.Valid(b) {
-			if decoded, err := charset.NewDecoder().Bytes(b); err == nil {
-				return string(decoded)
-			}
-		}
-		return strings.ToValidUTF8(string(b), "\uFFFD")
-	}
+func (r *Reader) readHeader(text []byte, line line, page encoding.Encoding) {
 	r.names = slices.Clone(text)
 	r.separator = separator(text)
 	r.fields = split(r.fields[:0], text, r.separator)
@@ -189,7 +177,7 @@ func (r *Reader) readHeader(text []byte, line line, charset encoding.Encoding) {
 		r.note(NoLineEnd, line, "line has no end: the file may be cut off in it")
 	}
 	h := &r.header
-	if h.Zone, h.Bias, h.HasBias = parseZone(decode(r.fields[0].text)); h.HasBias {
+	if h.Zone, h.Bias, h.HasBias = parseZone(charset.String(r.fields[0].text, page)); h.HasBias {
 		r.bias = time.Duration(h.Bias) * time.Minute
 	} else {
 		r.note(NoBias, line, "line of counters tells no offset from UTC: times are local")
@@ -199,7 +187,7 @@ func (r *Reader) readHeader(text []byte, line line, charset encoding.Encoding) {
 			r.note(ManyCounters, line, "more than %d counters; the others are not read", maxCounters)
 			break
 		}
-		c := parseCounter(decode(f.text))
+		c := parseCounter(charset.String(f.text, page))
 		if h.Machine == "" {
 			h.Machine = c.Machine
 		}

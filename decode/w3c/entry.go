@@ -7,11 +7,10 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -52,9 +51,6 @@ type config struct {
 
 func newConfig(o Options) *config {
 	c := &config{o.Charset, logIDNames}
-	if c.charset == nil {
-		c.charset = charmap.Windows1252
-	}
 	if o.LogIDName != "" {
 		c.logID = append([]string{o.LogIDName}, logIDNames...)
 	}
@@ -133,15 +129,9 @@ func (e *Entry) number(c column) (uint64, bool) {
 	return 0, false
 }
 
-// decode returns text in UTF-8. A text that is no UTF-8 is in the code page.
+// decode returns text in UTF-8: what is none is in the code page.
 func (e *Entry) decode(b []byte) string {
-	if !utf8.Valid(b) {
-		if s, err := e.conf.charset.NewDecoder().Bytes(b); err == nil {
-			b = s
-		}
-		return strings.ToValidUTF8(string(b), "\ufffd")
-	}
-	return string(b)
+	return charset.String(b, e.conf.charset)
 }
 
 // Start returns when the request began: Time less TimeTaken. Where that is not logged, or the time unknown, it is Time.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"io"
 
-	"golang.org/x/text/encoding/unicode"
+	"github.com/etwhy/etwhy/decode/charset"
 )
 
 // maxLine bounds a line. HTTP.sys cuts values at 4 KB each.
@@ -108,7 +108,7 @@ func (l *lines) pass(n int, number int64) {
 // fill reads more. It sets err at the end.
 func (l *lines) fill() {
 	if l.buf == nil {
-		l.src = utf8Text(l.src, &l.offset)
+		l.src, l.offset = charset.NewReader(l.src)
 		l.buf = make([]byte, bufferSize)
 	}
 	if l.pos > 0 {
@@ -130,32 +130,3 @@ func (l *lines) fill() {
 	}
 	l.err = io.ErrNoProgress
 }
-
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
-// utf8Text returns src without a byte order mark, in UTF-8 if it is UTF-16. What it takes away is added to offset.
-func utf8Text(src io.Reader, offset *int64) io.Reader {
-	head := make([]byte, 4)
-	n, err := io.ReadFull(src, head)
-	head = head[:n]
-	rest := io.MultiReader(bytes.NewReader(head), src)
-	switch {
-	case err != nil && err != io.EOF && err != io.ErrUnexpectedEOF:
-		return io.MultiReader(bytes.NewReader(head), failing{err})
-	case bytes.HasPrefix(head, byteOrderMark):
-		*offset += int64(len(byteOrderMark))
-		return io.MultiReader(bytes.NewReader(head[len(byteOrderMark):]), src)
-	case utf16(head, 0xff, 0xfe), n == 4 && head[0] != 0 && head[1] == 0 && head[2] != 0 && head[3] == 0:
-		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Reader(rest)
-	case utf16(head, 0xfe, 0xff), n == 4 && head[0] == 0 && head[1] != 0 && head[2] == 0 && head[3] != 0:
-		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder().Reader(rest)
-	}
-	return rest
-}
-
-func utf16(head []byte, a, b byte) bool { return len(head) > 1 && head[0] == a && head[1] == b }
-
-// failing is a Reader of nothing but an error.
-type failing struct{ err error }
-
-func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -10,9 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -22,11 +20,12 @@ const maxLine = 256 << 10
 // maxTags bounds the requests whose data a .LOG file may show interleaved.
 const maxTags = 4096
 
-// Parse returns the lines of a text file in file order: Network Monitor text or a .LOG file, UTF-8 or, with a
-// byte order mark, UTF-16. Text between them is passed over. A read error ends the iteration.
+// Parse returns the lines of a text file in file order: Network Monitor text or a .LOG file, UTF-8 or UTF-16.
+// Text between them is passed over. A read error ends the iteration.
 func Parse(r io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
-		in := bufio.NewReaderSize(transform.NewReader(r, unicode.BOMOverride(transform.Nop)), maxLine)
+		text, _ := charset.NewReader(r)
+		in := bufio.NewReaderSize(text, maxLine)
 		p := parser{flow: make(map[string]flow)}
 		for number := 1; ; {
 			data, err := in.ReadSlice('\n')
@@ -59,7 +58,7 @@ func Recognise(head []byte) bool {
 	if len(head) > maxLine {
 		head = head[:maxLine]
 	}
-	text, _, _ := transform.Bytes(unicode.BOMOverride(transform.Nop), head)
+	text := charset.Bytes(head)
 	if !bytes.Contains(text, []byte("::")) {
 		return false
 	}

@@ -22,8 +22,8 @@ func (inc *Incident) Analyze(opts timeline.Options) *timeline.Result {
 		for i, in := range inc.Inputs {
 			switch {
 			case in.DuplicateOf != "" || in.rank() != rank:
-			case in.Log != nil:
-				in.feed(sessions[i])
+			case in.decoder != nil:
+				inc.feed(in, sessions[i])
 			case in.tell != nil:
 				in.tell(sessions[i])
 			}
@@ -52,7 +52,7 @@ func (in *Input) rank() int {
 func (in *Input) describe() timeline.Input {
 	d := timeline.Input{Path: in.Path, Kind: in.Kind, Header: in.Header(), Loss: in.Loss}
 	if in.Log == nil {
-		d.First, d.Last, d.Channels = in.Start, in.End, in.channels
+		d.First, d.Last, d.Channels = in.Start, in.End, in.Channels
 	}
 	if in.decoder != nil {
 		d.Processes = in.decoder.Processes()
@@ -60,12 +60,9 @@ func (in *Input) describe() timeline.Input {
 	return d
 }
 
-// feed hands all events of a log to the builder. An error of the reader was met by the scan already.
-func (in *Input) feed(s *timeline.Session) {
-	for r, err := range in.Log.Records() {
-		if err != nil {
-			return
-		}
+// feed hands all events of a trace to the builder.
+func (inc *Incident) feed(in *Input, s *timeline.Session) {
+	for r := range inc.records(in) {
 		s.Add(in.decoder.Decode(r))
 	}
 }
@@ -85,14 +82,14 @@ func (inc *Incident) Events(res *timeline.Result) iter.Seq[Event] {
 	b := timeline.NewBuilder(timeline.Options{Brief: true})
 	for i, in := range inc.Inputs {
 		s := b.Input(in.describe())
-		if in.Log == nil || in.DuplicateOf != "" {
+		if in.decoder == nil || in.DuplicateOf != "" {
 			continue
 		}
 		request := func(*decode.Event) string { return "" }
 		if res != nil {
 			request = func(ev *decode.Event) string { return res.Inputs[i].ID(s.Add(ev)) }
 		}
-		logs = append(logs, in.events(request))
+		logs = append(logs, inc.events(in, request))
 	}
 	if len(logs) == 1 {
 		return logs[0]
@@ -129,13 +126,10 @@ func (inc *Incident) Events(res *timeline.Result) iter.Seq[Event] {
 	}
 }
 
-// events returns the listed records of one log by time.
-func (in *Input) events(request func(*decode.Event) string) iter.Seq[Event] {
+// events returns the listed records of one trace by time.
+func (inc *Incident) events(in *Input, request func(*decode.Event) string) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
-		for r, err := range in.Log.Records() {
-			if err != nil {
-				return // met by the scan already
-			}
+		for r := range inc.records(in) {
 			ev := in.decoder.Decode(r)
 			id := request(ev)
 			if !decode.IsLogRecord(r) && !yield(Event{ev, in, id}) {

@@ -1,7 +1,6 @@
 package incident_test
 
 import (
-	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,30 +15,6 @@ import (
 )
 
 const casesFolder = "../../testdata/cases"
-
-// answer is the verdict that the screen begins with: of the largest group of failed requests, else of those
-// that were given up.
-func answer(res *timeline.Result) (v *timeline.Verdict, count int) {
-	for _, outcome := range []timeline.Outcome{timeline.Failed, timeline.Cancelled} {
-		groups := map[string][]*timeline.Request{}
-		var order []string
-		for _, r := range res.Requests {
-			if r.Outcome == outcome && r.Traffic == timeline.App && r.Verdict != nil {
-				key := r.Verdict.ID + r.Server
-				if groups[key] == nil {
-					order = append(order, key)
-				}
-				groups[key] = append(groups[key], r)
-			}
-		}
-		slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(len(groups[b]), len(groups[a])) })
-		if len(order) > 0 {
-			first := groups[order[0]]
-			return first[0].Verdict, len(first)
-		}
-	}
-	return nil, 0
-}
 
 // caseResult reads the files of a folder.
 func caseResult(t testing.TB, files fs.FS, label string) *timeline.Result {
@@ -76,11 +51,11 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			res := caseResult(t, files, f.Name())
-			v, n := answer(res)
+			v := incidenttest.Answer(res)
 			if v == nil {
 				t.Fatalf("no verdict; allowed are %s", strings.Join(c.Allowed, " "))
 			}
-			told := fmt.Sprintf("%d x %s %s: %s", n, v.ID, v.Confidence, v.Title)
+			told := fmt.Sprintf("%s %s: %s", v.ID, v.Confidence, v.Title)
 			t.Log(told)
 			if !slices.Contains(c.Allowed, v.ID) || v.Confidence > sureness[c.Strongest] {
 				t.Errorf("%s; allowed are %s, at most %s", told, strings.Join(c.Allowed, " "), c.Strongest)

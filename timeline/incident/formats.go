@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -13,6 +14,8 @@ import (
 	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/decode/iisconfig"
 	"github.com/etwhy/etwhy/decode/netshtext"
+	"github.com/etwhy/etwhy/decode/perfmon"
+	"github.com/etwhy/etwhy/decode/srum"
 	"github.com/etwhy/etwhy/decode/w3c"
 	"github.com/etwhy/etwhy/decode/winhttplog"
 	"github.com/etwhy/etwhy/etl"
@@ -42,9 +45,13 @@ var formats = []format{
 	{timeline.KindFREB, freb.Recognise, (*Incident).scanFREB, rankRequests},
 	{timeline.KindConfig, isConfig, (*Incident).scanConfig, rankSettings},
 	{timeline.KindEvents, isEventLog, (*Incident).scanEvents, rankRequests},
+	{timeline.KindETL, isConverted, (*Incident).scanConverted, rankTrace},
 	{timeline.KindText, winhttplog.Recognise, (*Incident).scanText, rankTrace},
+	{timeline.KindConsole, isMessages, (*Incident).scanMessages, rankTrace},
 	{timeline.KindHTTPERR, isLog(w3c.HTTPERR), (*Incident).scanLines, rankRequests},
 	{timeline.KindIISLog, isLog(w3c.IIS, w3c.AppService), (*Incident).scanLines, rankLogs},
+	{timeline.KindPerf, perfmon.Recognise, (*Incident).scanCounters, rankRequests},
+	{timeline.KindSRUM, srum.Recognise, (*Incident).scanSRUM, rankRequests},
 	{timeline.KindPage, errorpage.Recognise, (*Incident).scanPage, rankRequests},
 	{timeline.KindConsole, isConsole, (*Incident).scanConsole, rankSettings},
 }
@@ -206,8 +213,8 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 			failed = err
 			break
 		}
-		if e.Channel != "" && !slices.Contains(in.channels, e.Channel) && len(in.channels) < maxChannels {
-			in.channels = append(in.channels, e.Channel)
+		if e.Channel != "" && !slices.Contains(in.Channels, e.Channel) && len(in.Channels) < maxChannels {
+			in.Channels = append(in.Channels, e.Channel)
 		}
 		if _, ok := e.Fact(); ok && len(told) < maxTold {
 			told = append(told, e.Clone())
@@ -268,6 +275,84 @@ func (inc *Incident) scanPage(in *Input, r *io.SectionReader) error {
 	}
 	in.tell = func(s *timeline.Session) { s.Page(p) }
 	return err
+}
+
+// scanCounters reads a log of performance counters.
+func (inc *Incident) scanCounters(in *Input, r *io.SectionReader) error {
+	log, err := perfmon.NewReader(r, perfmon.Options{})
+	if err != nil {
+		in.unread = true
+		return err
+	}
+	for v, err := range log.Samples() {
+		if err != nil {
+			return err
+		}
+		in.Entries++
+		if !v.Time.IsZero() {
+			in.cover(v.Time, v.Time)
+		}
+	}
+	in.Lines = in.Entries
+	for _, a := range log.Anomalies() {
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), -1, fmt.Sprintf("line %d: %s", a.Line, a)})
+	}
+	in.tell = func(s *timeline.Session) {
+		inc.again(in, func(r *io.SectionReader) {
+			log, err := perfmon.NewReader(r, perfmon.Options{})
+			if err != nil {
+				return
+			}
+			s.Counters(log.Header())
+			for v, err := range log.Samples() {
+				if err != nil {
+					return
+				}
+				s.Sample(v)
+			}
+		})
+	}
+	return nil
+}
+
+// scanSRUM reads the account that Windows keeps of what programs sent and received.
+func (inc *Incident) scanSRUM(in *Input, r *io.SectionReader) error {
+	db, err := srum.NewReader(r, r.Size())
+	if errors.Is(err, srum.ErrNotSRUM) {
+		in.Kind, in.format, in.unread = timeline.KindOther, nil, true
+		in.Note = "database of another program (ESE): nothing about requests"
+		if !in.named {
+			return nil
+		}
+		return fmt.Errorf("%w: %s", ErrUnknown, in.Note)
+	}
+	if err != nil {
+		in.unread = true
+		return err
+	}
+	var told []srum.Usage
+	var failed error
+	for u, err := range db.Usage() {
+		if err != nil {
+			failed = err
+			break
+		}
+		in.Entries++
+		in.cover(u.Time, u.Time)
+		if len(told) < maxTold {
+			told = append(told, u)
+		}
+	}
+	in.Lines = in.Entries
+	for _, a := range db.Anomalies() {
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
+	}
+	in.tell = func(s *timeline.Session) {
+		for _, u := range told {
+			s.Usage(u)
+		}
+	}
+	return failed
 }
 
 // maxWatched bounds the minutes in which a log saw something go wrong: a month.

@@ -55,9 +55,12 @@ type Input struct {
 	Anomalies  []etl.Anomaly // of a log
 	Damage     []Damage      // of what is no trace
 	Loss       etl.Loss
+	Channels   []string // of an event log: System, Application
+	Note       string   // of what is known and not read: what it is, and what opens it
 
-	Log *etl.Log // of an ETL input
+	Log *etl.Log // of an ETL input; nil of one that was converted to text
 
+	header    etl.Header // of one that was converted to text
 	data      *content
 	format    *format
 	decoder   *decode.Decoder
@@ -67,8 +70,6 @@ type Input struct {
 
 	tell  func(*timeline.Session) // hands what was read to a timeline; nil if there is nothing
 	watch map[etl.Time]bool       // minutes in which something went wrong
-
-	channels []string // of an event log
 }
 
 // A Damage is something wrong with an input that was read as far as it goes.
@@ -81,7 +82,7 @@ type Damage struct {
 // Header returns the log's header, or a zero one for other kinds.
 func (in *Input) Header() etl.Header {
 	if in.Log == nil {
-		return etl.Header{}
+		return in.header
 	}
 	return in.Log.Header()
 }
@@ -302,17 +303,18 @@ func (inc *Incident) addContent(c *content, label, container string, named bool)
 	}
 	in := inc.input(label, container, kind)
 	in.Size, in.data, in.named, in.format = c.size, c, named, format
-	switch kind {
-	case timeline.KindETL:
+	switch {
+	case format != nil:
+	case kind == timeline.KindETL:
 		in.Log, in.Err = etl.NewReader(inc.counted(c), c.size, etl.WithBudget(inc.opts.Budget))
 		if in.unread = in.Err != nil; !in.unread {
 			in.decoder = decode.New(in.Log.Header())
 		}
-	case timeline.KindCab:
+	case kind == timeline.KindCab:
 		inc.addCabinet(in, c)
-	case timeline.KindZip:
+	case kind == timeline.KindZip:
 		inc.addZip(in, c)
-	case timeline.KindOther:
+	default:
 		in.unread = true
 		if named {
 			in.Err = unknown(label, head, c.size)
@@ -475,6 +477,32 @@ type tally struct {
 	undecoded  int
 	start, end etl.Time
 	err        error
+
+	last etl.GUID // provider of the record before
+	of   *providerTally
+}
+
+// add counts a record.
+func (t *tally) add(r *etl.Record) {
+	t.records[r.Kind()]++
+	g := r.Provider()
+	if r.Kind() == etl.KindKernel { // one provider for all classes of the kernel
+		g = etl.SystemTrace
+	}
+	if t.of == nil || g != t.last {
+		if t.of = t.providers[g]; t.of == nil {
+			t.of = &providerTally{one: r.Position()}
+			t.providers[g] = t.of
+		}
+		t.last = g
+	}
+	t.of.count++
+	if at := r.Time(); at > 0 {
+		if t.start == 0 || at < t.start {
+			t.start = at
+		}
+		t.end = max(t.end, at)
+	}
 }
 
 // A providerTally counts the records of a provider and remembers one of them.
@@ -523,32 +551,12 @@ func share(scan func(part, parts int) *tally, merge func(*tally)) {
 
 func scanPart(in *Input, part, parts int) *tally {
 	t := &tally{providers: map[etl.GUID]*providerTally{}}
-	var last etl.GUID
-	var provider *providerTally
 	for r, err := range in.Log.Unordered(part, parts) {
 		if err != nil {
 			t.err = err
 			break
 		}
-		t.records[r.Kind()]++
-		g := r.Provider()
-		if r.Kind() == etl.KindKernel { // one provider for all classes of the kernel
-			g = etl.SystemTrace
-		}
-		if provider == nil || g != last {
-			if provider = t.providers[g]; provider == nil {
-				provider = &providerTally{one: r.Position()}
-				t.providers[g] = provider
-			}
-			last = g
-		}
-		provider.count++
-		if at := r.Time(); at > 0 {
-			if t.start == 0 || at < t.start {
-				t.start = at
-			}
-			t.end = max(t.end, at)
-		}
+		t.add(r)
 		in.decoder.Learn(r)
 	}
 	return t

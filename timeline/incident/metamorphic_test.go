@@ -83,8 +83,7 @@ func verdictOf(t *testing.T, texts fstest.MapFS) (*timeline.Verdict, bool) {
 	if err != nil {
 		return nil, false
 	}
-	v, _ := answer(caseResult(t, files, "case"))
-	return v, true
+	return incidenttest.Answer(caseResult(t, files, "case")), true
 }
 
 // changes makes the changes of a case.

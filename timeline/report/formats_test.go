@@ -23,34 +23,42 @@ import (
 var (
 	inputKeys = []string{"path", "container", "kind", "size", "sha256", "machine", "role", "start", "end", "utc_offset_min",
 		"os_build", "pointer_size", "clock", "records", "records_by_kind", "events", "undecoded", "events_lost", "buffers_lost",
-		"sequence_gaps", "open", "providers", "anomalies", "clock_offset_ms", "clock_offset_from", "error", "duplicate_of", "compression"}
+		"sequence_gaps", "open", "providers", "anomalies", "clock_offset_ms", "clock_offset_from", "error", "duplicate_of", "compression", "note"}
 	requestKeys = []string{"id", "input", "side", "proxied", "pid", "process", "app_pool", "method", "url", "host", "server",
 		"start", "duration_ms", "status", "substatus", "traffic", "outcome", "phase", "error", "winhttp", "phases", "attempts",
-		"restarts", "partial", "made_by", "timer", "connection", "log_id", "client", "farm", "verdict", "related"}
+		"restarts", "partial", "made_by", "timer", "connection", "log_id", "client", "farm", "verdict", "related", "behind"}
 	keysAt = map[string][]string{
-		"":                              {"schema", "tool", "redaction", "inputs", "requests", "summary"},
-		"tool":                          {"name", "version"},
-		"redaction":                     {"mode", "key_id", "counts"},
-		"inputs[]":                      inputKeys,
-		"inputs[].records_by_kind":      {"event", "classic", "kernel", "message", "other"},
-		"inputs[].providers[]":          {"guid", "name", "events"},
-		"inputs[].anomalies[]":          {"kind", "offset", "detail"},
-		"requests[]":                    requestKeys,
-		"requests[].error":              {"code", "hex", "name"},
-		"requests[].winhttp":            {"code", "hresult", "name", "from"},
-		"requests[].phases[]":           {"name", "start", "duration_ms", "outcome", "error", "detail"},
-		"requests[].phases[].error":     {"code", "hex", "name"},
-		"requests[].attempts[]":         {"url", "status", "start", "error"},
-		"requests[].attempts[].error":   {"code", "hex", "name"},
-		"requests[].made_by":            {"tier", "module"},
-		"requests[].timer":              {"name", "ms", "source"},
-		"requests[].connection":         {"local", "remote", "reused", "age_ms", "idle_ms"},
-		"requests[].verdict":            {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context"},
-		"requests[].verdict.evidence[]": {"input", "time", "text"},
-		"requests[].verdict.rejected[]": {"id", "why"},
-		"requests[].related[]":          {"input", "kind", "by", "confidence", "time", "text"},
-		"summary":                       {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed"},
-		"summary.verdicts[]":            {"id", "title", "count"},
+		"":                                 {"schema", "tool", "redaction", "inputs", "requests", "summary", "discoveries"},
+		"tool":                             {"name", "version"},
+		"redaction":                        {"mode", "key_id", "counts"},
+		"inputs[]":                         inputKeys,
+		"inputs[].records_by_kind":         {"event", "classic", "kernel", "message", "other"},
+		"inputs[].providers[]":             {"guid", "name", "events"},
+		"inputs[].anomalies[]":             {"kind", "offset", "detail"},
+		"requests[]":                       requestKeys,
+		"requests[].error":                 {"code", "hex", "name"},
+		"requests[].winhttp":               {"code", "hresult", "name", "from"},
+		"requests[].phases[]":              {"name", "start", "duration_ms", "outcome", "error", "detail"},
+		"requests[].phases[].error":        {"code", "hex", "name"},
+		"requests[].attempts[]":            {"url", "status", "start", "error"},
+		"requests[].attempts[].error":      {"code", "hex", "name"},
+		"requests[].made_by":               {"tier", "module"},
+		"requests[].timer":                 {"name", "ms", "source"},
+		"requests[].connection":            {"local", "remote", "reused", "age_ms", "idle_ms"},
+		"requests[].verdict":               {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context", "at_least"},
+		"requests[].verdict.evidence[]":    {"input", "time", "text"},
+		"requests[].verdict.rejected[]":    {"id", "why"},
+		"requests[].related[]":             {"input", "kind", "by", "confidence", "time", "text"},
+		"summary":                          {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed", "counted"},
+		"summary.counted":                  {"ok", "failed"},
+		"requests[].behind":                {"input", "start", "duration_ms", "status", "substatus", "phases"},
+		"requests[].behind.phases[]":       {"name", "start", "duration_ms", "outcome", "error", "detail"},
+		"discoveries[]":                    {"machine", "verdict"},
+		"discoveries[].verdict":            {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context", "at_least"},
+		"discoveries[].verdict.evidence[]": {"input", "time", "text"},
+		"discoveries[].verdict.rejected[]": {"id", "why"},
+		"requests[].behind.phases[].error": {"code", "hex", "name"},
+		"summary.verdicts[]":               {"id", "title", "count"},
 	}
 )
 
@@ -66,6 +74,8 @@ func full() *Analysis {
 	r.MadeBy = &timeline.MadeBy{Tier: "arr", Module: "ApplicationRequestRouting"}
 	r.Client, r.Partial = "192.168.0.204:49247", timeline.PartialEnd
 	r.Connection.Reused, r.Connection.Opened, r.Connection.Idle = true, r.Start.Add(-time.Second), ms(250.5)
+	r.Behind = &timeline.Behind{Start: r.Start, End: r.End, Took: time.Second, Status: 200, Phases: r.Phases[2:]}
+	a.Discoveries = []timeline.Discovery{{Machine: &timeline.Machine{Name: "ARR01"}, Verdict: r.Verdict}}
 	r.Related = []timeline.Related{{Input: 0, Kind: "iis-log", By: "log_id", Confidence: timeline.Certain, Time: r.End, Text: "502.3"}}
 	return a
 }

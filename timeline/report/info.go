@@ -15,10 +15,15 @@ import (
 // infoScreen tells of each file what it is, what it covers, what it holds and what it lost.
 func infoScreen(w io.Writer, a *Analysis, opt Options) error {
 	s := newScreen(a, opt)
+	if len(a.sources()) > fewInputs && len(a.Machines) > 0 {
+		s.machines()
+		s.lacking()
+		return s.writeTo(w, 0)
+	}
 	others := 0
 	for i := range a.Inputs {
 		in := &a.Inputs[i]
-		if in.Kind == "other" && in.Error == "" && len(a.Inputs) > 1 {
+		if in.Kind == "other" && in.Error == "" && in.Note == "" && len(a.Inputs) > 1 {
 			others++
 			continue
 		}
@@ -29,7 +34,11 @@ func infoScreen(w io.Writer, a *Analysis, opt Options) error {
 		s.blank()
 		s.text(fmt.Sprintf("And %s that etwhy does not read.", plural(others, "other file")), 2)
 	}
-	s.missing()
+	if len(a.Machines) > 0 {
+		s.lacking()
+	} else {
+		s.missing()
+	}
 	if len(a.Inputs) == 0 {
 		s.line("No files.")
 	}
@@ -84,11 +93,12 @@ func (s *screen) input(in *Input) {
 		s.indented("The same bytes as " + in.DuplicateOf + ", which is read instead.")
 		return
 	}
-	if in.Lines > 0 {
-		s.indented(plural(in.Lines, "line") + ".")
+	if in.Note != "" {
+		s.indented(sentence(in.Note))
 	}
 	l := in.Log
 	if l == nil {
+		s.content(in)
 		return
 	}
 	h := &l.Header
@@ -115,18 +125,61 @@ func (s *screen) input(in *Input) {
 		}
 		s.indented(fmt.Sprintf("Damage at 0x%x: %s: %s", d.Offset, d.Kind, sentence(d.Detail)))
 	}
-	if in.ClockOffsetFrom != "" {
-		s.indented(fmt.Sprintf("Its clock was moved by %s to fit %s.", took(in.ClockOffset.Sub(0)), in.ClockOffsetFrom))
+}
+
+// content tells of a file that is no trace log.
+func (s *screen) content(in *Input) {
+	if in.Machine != "" {
+		s.indented("Of " + in.Machine + ".")
 	}
+	var parts []string
+	if in.Lines > 0 {
+		parts = append(parts, plural(in.Lines, cmp.Or(lineWords[in.Kind], "line")))
+	}
+	if in.Entries > 0 && in.Entries != in.Lines {
+		parts = append(parts, thousands(in.Entries)+either(in.Entries, " entry", " entries"))
+	}
+	if !in.Start.IsZero() {
+		parts = append(parts, fmt.Sprintf("%s %s to %s UTC", in.Start.Time().Format(time.DateOnly), clock(in.Start), clock(in.End)))
+	}
+	if len(parts) > 0 {
+		s.indented(sentence(strings.Join(parts, "; ")))
+	}
+	const most = 3
+	for i, d := range in.Damage {
+		if i == most {
+			s.indented(fmt.Sprintf("And %d more places with damage: etwhy info -f json.", len(in.Damage)-most))
+			break
+		}
+		where := ""
+		if d.Offset >= 0 {
+			where = fmt.Sprintf(" at 0x%x", d.Offset)
+		}
+		s.indented(fmt.Sprintf("Damage%s: %s: %s", where, d.Kind, sentence(d.Detail)))
+	}
+}
+
+// lineWords say what the parts of a file are called; others have lines.
+var lineWords = map[string]string{
+	string(timeline.KindFREB): "event", string(timeline.KindEvents): "event",
 }
 
 // kinds says what the kinds of inputs are.
 var kinds = map[string]string{
-	"etl":        "trace log",
-	"cab":        "cabinet",
-	"text":       "WinHTTP trace text",
-	"netsh-text": "written by netsh beside a trace: the processes and their services",
-	"other":      "not a file that etwhy reads",
+	string(timeline.KindETL):     "trace log",
+	string(timeline.KindCab):     "cabinet",
+	string(timeline.KindZip):     "zip archive",
+	string(timeline.KindText):    "WinHTTP trace text",
+	string(timeline.KindFREB):    "Failed Request Tracing",
+	string(timeline.KindIISLog):  "IIS log",
+	string(timeline.KindHTTPERR): "HTTPERR log of HTTP.sys",
+	string(timeline.KindEvents):  "Windows event log",
+	string(timeline.KindConfig):  "IIS configuration",
+	string(timeline.KindConsole): "text that a Windows command wrote",
+	string(timeline.KindPage):    "error page that a user saw",
+	string(timeline.KindPerf):    "performance counters",
+	string(timeline.KindSRUM):    "SRUM database: network use by program and hour",
+	string(timeline.KindOther):   "not a file that etwhy reads",
 }
 
 // size writes a number of bytes.

@@ -45,6 +45,7 @@ type inputJSON struct {
 	Error           *string        `json:"error"`
 	DuplicateOf     *string        `json:"duplicate_of"`
 	Compression     *string        `json:"compression"`
+	Note            *string        `json:"note"`
 }
 
 type kindsJSON struct {
@@ -100,6 +101,22 @@ type requestJSON struct {
 	Farm       *string         `json:"farm"`
 	Verdict    *verdictJSON    `json:"verdict"`
 	Related    []relatedJSON   `json:"related"`
+	// Behind the names that scripts rely on:
+	Behind *behindJSON `json:"behind"`
+}
+
+type behindJSON struct {
+	Input     *string       `json:"input"`
+	Start     *momentJSON   `json:"start"`
+	Duration  *durationJSON `json:"duration_ms"`
+	Status    *int          `json:"status"`
+	Substatus *int          `json:"substatus"`
+	Phases    []phaseJSON   `json:"phases"`
+}
+
+type discoveryJSON struct {
+	Machine *string      `json:"machine"`
+	Verdict *verdictJSON `json:"verdict"`
 }
 
 type codeJSON struct {
@@ -160,6 +177,7 @@ type verdictJSON struct {
 	// Behind the names that scripts rely on:
 	Open    *string  `json:"open"`
 	Context []string `json:"context"`
+	AtLeast bool     `json:"at_least"` // there were more such requests than the files have
 }
 
 type evidenceJSON struct {
@@ -191,9 +209,15 @@ type summaryJSON struct {
 	FilteredOut int                `json:"filtered_out"`
 	Verdicts    []verdictCountJSON `json:"verdicts"`
 	// Not part of the numbers above:
-	Probes       int `json:"probes"`
-	Background   int `json:"background"`
-	Unattributed int `json:"unattributed"` // but of these
+	Probes       int         `json:"probes"`
+	Background   int         `json:"background"`
+	Unattributed int         `json:"unattributed"` // but of these
+	Counted      countedJSON `json:"counted"`      // lines of logs that are no requests here for want of room
+}
+
+type countedJSON struct {
+	OK     int `json:"ok"`
+	Failed int `json:"failed"`
 }
 
 type verdictCountJSON struct {
@@ -247,7 +271,7 @@ func newInput(in *Input) inputJSON {
 		Machine: known(in.Machine), Role: known(in.Role), Start: knownMoment(in.Start), End: knownMoment(in.End),
 		Records: known(in.Lines), Events: known(in.Entries),
 		Providers: []providerJSON{}, Anomalies: []anomalyJSON{},
-		Error: known(in.Error), DuplicateOf: known(in.DuplicateOf),
+		Error: known(in.Error), DuplicateOf: known(in.DuplicateOf), Note: known(in.Note),
 	}
 	if in.Size >= 0 {
 		out.Size = &in.Size
@@ -300,8 +324,8 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 		Method: known(r.Method), URL: known(r.URL), Host: known(r.Host), Server: known(r.Server),
 		Start: knownMoment(r.Start), Duration: between(begin(r), r.End),
 		Status: known(r.Status), Traffic: r.Traffic.String(), Outcome: r.Outcome.String(), Phase: known(string(r.Phase)),
-		Error: newCode(r.Error), Phases: []phaseJSON{}, Attempts: []attemptJSON{}, Restarts: r.Restarts,
-		Partial: known(r.Partial.String()), LogID: known(r.LogID), Client: known(r.Client), Related: []relatedJSON{},
+		Error: newCode(r.Error), Attempts: []attemptJSON{}, Restarts: r.Restarts,
+		Partial: known(r.Partial.String()), LogID: known(r.LogID), Client: known(r.Client), Farm: known(r.Farm), Related: []relatedJSON{},
 	}
 	if r.HasSub {
 		out.Substatus = &r.SubStatus
@@ -310,11 +334,7 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 		code := uint32(w.Code)
 		out.WinHTTP = &winHTTPJSON{code, winerr.Hex(winerr.HResultFromWin32(code)), known(winerr.Name(code)), known(w.From.String())}
 	}
-	for _, p := range r.Phases {
-		out.Phases = append(out.Phases, phaseJSON{
-			string(p.Name), knownMoment(p.Start), between(p.Start, p.End), p.Outcome.String(), newCode(p.Error), known(p.Detail),
-		})
-	}
+	out.Phases = newPhases(r.Phases)
 	for _, t := range r.Attempts {
 		out.Attempts = append(out.Attempts, attemptJSON{known(t.URL), known(t.Status), knownMoment(t.Start), newCode(t.Error)})
 	}
@@ -333,6 +353,15 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 	if v := r.Verdict; v != nil {
 		out.Verdict = a.newVerdict(v)
 	}
+	if b := r.Behind; b != nil {
+		out.Behind = &behindJSON{
+			Input: known(a.source(b.Input)), Start: knownMoment(b.Start), Duration: known(durationJSON(b.Took)),
+			Status: known(b.Status), Phases: newPhases(b.Phases),
+		}
+		if b.HasSub {
+			out.Behind.Substatus = &b.SubStatus
+		}
+	}
 	for _, e := range r.Related {
 		out.Related = append(out.Related, relatedJSON{
 			known(a.source(e.Input)), e.Kind, known(e.By), e.Confidence.String(), knownMoment(e.Time), known(e.Text),
@@ -341,11 +370,28 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 	return out
 }
 
+func newPhases(list []timeline.Phase) []phaseJSON {
+	out := make([]phaseJSON, len(list))
+	for i := range list {
+		p := &list[i]
+		out[i] = phaseJSON{string(p.Name), knownMoment(p.Start), between(p.Start, p.End), p.Outcome.String(), newCode(p.Error), known(p.Detail)}
+	}
+	return out
+}
+
+func (a *Analysis) newDiscovery(d timeline.Discovery) discoveryJSON {
+	out := discoveryJSON{Verdict: a.newVerdict(d.Verdict)}
+	if d.Machine != nil {
+		out.Machine = known(d.Machine.Name)
+	}
+	return out
+}
+
 func (a *Analysis) newVerdict(v *timeline.Verdict) *verdictJSON {
 	out := &verdictJSON{
 		ID: v.ID, Title: v.Title, Confidence: v.Confidence.String(),
 		Evidence: []evidenceJSON{}, NextSteps: []string{}, Rejected: []rejectionJSON{},
-		Open: known(v.Open), Context: append([]string{}, v.Context...),
+		Open: known(v.Open), Context: append([]string{}, v.Context...), AtLeast: v.AtLeast,
 	}
 	for _, e := range v.Evidence {
 		out.Evidence = append(out.Evidence, evidenceJSON{known(a.source(e.Input)), knownMoment(e.Time), e.Text})
@@ -365,6 +411,7 @@ func (a *Analysis) newSummary() summaryJSON {
 		Cancelled: n[timeline.Cancelled], Unfinished: n[timeline.Unfinished],
 		FilteredOut: a.FilteredOut, Verdicts: []verdictCountJSON{}, Unattributed: a.Unattributed,
 	}
+	out.Counted.OK, out.Counted.Failed = a.onlyCounted()
 	for _, r := range a.Aside {
 		if r.Traffic == timeline.Probe {
 			out.Probes++
@@ -469,6 +516,8 @@ func analysisJSON(w io.Writer, a *Analysis, _ Options) error {
 	j.member(",", "requests", nil)
 	writeArray(j, a.Requests, a.newRequest)
 	j.member(",", "summary", a.newSummary())
+	j.member(",", "discoveries", nil)
+	writeArray(j, a.Discoveries, a.newDiscovery)
 	j.raw("}\n")
 	return j.close()
 }

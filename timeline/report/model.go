@@ -15,7 +15,10 @@ type Analysis struct {
 	timeline.Selection                        // the requests to speak of, and how many there are besides
 	Everything         []*timeline.Request    // all requests of the inputs, in start order: how the servers fared; nil = the selected ones
 	Filter             string                 // as the user wrote it: --pid 1432; "" = none
-	Traces             []timeline.InputResult // by [timeline.Request.Input]
+	Traces             []timeline.InputResult // by [timeline.Request.Input], which also counts Inputs
+
+	Machines    []*timeline.Machine  // that the inputs are from; nil = not looked for
+	Discoveries []timeline.Discovery // what the files tell although no request shows it
 
 	redaction redaction
 }
@@ -38,6 +41,7 @@ type Input struct {
 	Path      string // unique; a member of a container is net.cab/report.etl
 	Container string // path of the container
 	Kind      string // etl, cab, text, ..., other
+	Note      string // of what is known and not read: what it is, and what opens it
 	Size      int64  // bytes; -1 = not known
 	SHA256    string // hex
 	Machine   string
@@ -47,7 +51,8 @@ type Input struct {
 	Lines     int      // or elements, of what is no log of events
 	Entries   int      // of these, those that could be read
 	Log       *Log     // of kind etl; nil if it could not be read
-	Damage    []Damage // of what is no log
+	Channels  []string // of an event log: System, Application
+	Damage    []Damage // of what is no trace log
 	Error     string   // why it was not read, or not to its end
 
 	DuplicateOf string // path of the input with the same bytes, which was read instead
@@ -116,10 +121,39 @@ func (a *Analysis) source(i int) string {
 	return a.Traces[i].Path
 }
 
+// inputAt returns an input by the number that requests and evidence have of it; nil if there is none.
+func (a *Analysis) inputAt(i int) *Input {
+	if i < 0 || i >= len(a.Inputs) {
+		return nil
+	}
+	return &a.Inputs[i]
+}
+
+// onlyCounted returns how many lines of logs went well and failed that are no requests here. No filter looks at them.
+func (a *Analysis) onlyCounted() (ok, failed int) {
+	if a.Filter != "" {
+		return 0, 0
+	}
+	for i := range a.Traces {
+		ok += a.Traces[i].Counted
+		failed += a.Traces[i].CountedFailed
+	}
+	return ok, failed
+}
+
 // count returns the number of selected requests by outcome.
 func (a *Analysis) count() (n [timeline.Cancelled + 1]int) {
 	for _, r := range a.Requests {
 		n[r.Outcome]++
+	}
+	return n
+}
+
+// damages counts the places where an input is damaged.
+func (in *Input) damages() int {
+	n := len(in.Damage)
+	if in.Log != nil {
+		n += len(in.Log.Anomalies)
 	}
 	return n
 }

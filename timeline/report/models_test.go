@@ -383,6 +383,15 @@ var models = map[string]func() *Analysis{
 		a.Traces = append(a.Traces, timeline.InputResult{Path: b.Path, First: b.Start, Last: b.End})
 		return a
 	},
+	"two-servers":      twoServers,
+	"clock-ahead":      clockAhead,
+	"rivals":           rivals,
+	"pool-off":         poolOff,
+	"pool-off-alone":   poolOffAlone,
+	"only-counted":     onlyCounted,
+	"discovery":        discovery,
+	"odd":              odd,
+	"discovery-beside": discoveryBeside,
 	"unfinished": func() *Analysis {
 		hangs := receiveTimeout(at("12:33:20"))
 		hangs.End, hangs.Outcome, hangs.Error, hangs.Timer, hangs.Verdict = 0, timeline.Unfinished, 0, nil, nil

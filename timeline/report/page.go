@@ -27,6 +27,7 @@ import (
 type page struct {
 	width  int
 	color  bool
+	brief  int // lines beyond which what matters least goes; 0 = those of the page
 	blocks []block
 }
 
@@ -224,8 +225,12 @@ func (p *page) writeTo(w io.Writer, limit int) error {
 	for _, b := range p.blocks {
 		total += len(b.lines)
 	}
-	for drop := extra; limit > 0 && total > limit && drop < needed; drop++ {
-		for i := len(p.blocks) - 1; i >= 0 && total > limit; i-- {
+	for drop := extra; limit > 0 && drop < needed; drop++ {
+		most := limit
+		if drop == extra && p.brief > 0 {
+			most = min(p.brief, limit)
+		}
+		for i := len(p.blocks) - 1; i >= 0 && total > most; i-- {
 			if b := &p.blocks[i]; b.weight == drop {
 				total -= len(b.lines)
 				b.lines = nil

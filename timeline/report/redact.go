@@ -57,7 +57,15 @@ func (a *Analysis) redact(mode Redaction) {
 	}
 	a.redaction.Counts = r.counts
 	for i := range a.Inputs {
-		r.text(&a.Inputs[i].Error)
+		in := &a.Inputs[i]
+		r.text(&in.Error)
+		r.text(&in.Note)
+		for j := range in.Damage {
+			r.text(&in.Damage[j].Detail)
+		}
+	}
+	for _, d := range a.Discoveries {
+		r.verdict(d.Verdict)
 	}
 	for _, list := range [][]*timeline.Request{a.Requests, a.Aside} {
 		for _, req := range list {
@@ -78,7 +86,10 @@ func (r *redactor) request(q *timeline.Request) {
 	for i := range q.Related {
 		r.text(&q.Related[i].Text)
 	}
-	v := q.Verdict
+	r.verdict(q.Verdict)
+}
+
+func (r *redactor) verdict(v *timeline.Verdict) {
 	if v == nil {
 		return
 	}

@@ -13,8 +13,12 @@ import (
 	"github.com/etwhy/etwhy/timeline"
 )
 
-// screenLines is how long an answer may be, whatever it is about.
-const screenLines = 40
+// screenLines is how long an answer may be, whatever it is about. One about a single trouble that several files
+// tell of should have no more than briefLines.
+const (
+	screenLines = 40
+	briefLines  = 20
+)
 
 // analysisScreen answers: what failed, where, why, how sure, what next.
 func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
@@ -23,8 +27,8 @@ func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
 	switch {
 	case len(failed) > 0:
 	case len(a.Requests) > 0:
-		failed = slices.Concat(groups(a.Requests, timeline.Unfinished), groups(a.Requests, timeline.Cancelled))
-		tell = func(s *screen) { s.healthy(failed) }
+		unhappy := slices.Concat(groups(a.Requests, timeline.Unfinished), groups(a.Requests, timeline.Cancelled), groups(judged(a.Requests), timeline.OK))
+		tell = func(s *screen) { s.healthy(unhappy) }
 	default:
 		tell = (*screen).nothing
 	}
@@ -38,6 +42,17 @@ func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
 			return s.writeTo(w, screenLines)
 		}
 	}
+}
+
+// judged returns the requests that there is a verdict on.
+func judged(requests []*timeline.Request) []*timeline.Request {
+	var out []*timeline.Request
+	for _, r := range requests {
+		if r.Verdict != nil {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // A screen is the page of an analysis in the making.
@@ -77,17 +92,23 @@ func (s *screen) failures(failed []*group) {
 	for _, g := range failed {
 		total += len(g.requests)
 	}
-	head := fmt.Sprintf("%s of %s", thousands(total), plural(len(s.Requests), "request"))
-	if len(s.Requests) == 1 {
+	ok, bad := s.onlyCounted()
+	all := len(s.Requests) + ok + bad
+	head := fmt.Sprintf("%s of %s", thousands(total+bad), plural(all, "request"))
+	if all == 1 {
 		head = "The only request"
 	}
 	if who := owners(s.Requests); who != "" {
 		head += " of " + who
 	}
-	if len(failed) == 1 {
-		s.headline(head+" failed: "+sentence(failed[0].title()), true)
-	} else {
+	got := cmp.Or(failed[0].got(), "failed")
+	switch v := failed[0].first().Verdict; {
+	case len(failed) > 1:
 		s.headline(fmt.Sprintf("%s failed, in %s ways.", head, thousands(len(failed))), true)
+	case v != nil && v.AtLeast:
+		s.headline(fmt.Sprintf("At least %s %s: %s", plural(total+bad, "request"), got, sentence(failed[0].title())), true)
+	default:
+		s.headline(head+" "+got+": "+sentence(failed[0].title()), true)
 	}
 	s.warnings()
 	s.blank()
@@ -96,10 +117,22 @@ func (s *screen) failures(failed []*group) {
 			s.groupTitle(g, i > 0)
 		}
 		if i == 0 {
-			s.story(g)
-			s.block(extra)
-			s.servers(g.first())
-			s.block(needed)
+			several := s.story(g)
+			if several && len(failed) == 1 {
+				s.brief = briefLines
+				if s.width < defaultWidth {
+					s.brief += briefLines / 5
+				}
+			}
+			if g.first().Behind == nil { // else the other end has told how it fared
+				if several {
+					s.block(useful)
+				} else {
+					s.block(extra)
+				}
+				s.servers(g.first())
+				s.block(needed)
+			}
 			s.actions(g)
 		} else {
 			s.summary(g)
@@ -117,13 +150,18 @@ func (s *screen) failures(failed []*group) {
 		s.block(needed)
 	}
 	s.unhappy()
+	s.also()
 	s.footer()
 }
 
 // healthy tells of requests none of which failed, and of those that did not go well either.
 func (s *screen) healthy(unhappy []*group) {
 	n := s.count()
-	head := "No failed requests: " + thousands(len(s.Requests))
+	counted, _ := s.onlyCounted()
+	all := len(s.Requests) + counted
+	n[timeline.OK] += counted
+	s.discovery()
+	head := "No failed requests: " + thousands(all)
 	served := !slices.ContainsFunc(s.Requests, func(r *timeline.Request) bool { return r.Side != timeline.Server })
 	who := owners(s.Requests)
 	switch {
@@ -134,7 +172,7 @@ func (s *screen) healthy(unhappy []*group) {
 	case who != "":
 		head += " of " + who
 	}
-	if n[timeline.OK] == len(s.Requests) {
+	if n[timeline.OK] == all {
 		head += ", all answered."
 	} else {
 		head += ", " + outcomes(n) + "."
@@ -151,6 +189,7 @@ func (s *screen) healthy(unhappy []*group) {
 	s.headline(head, false)
 	s.warnings()
 	s.extent()
+	s.also()
 	s.blank()
 	for i, g := range unhappy[:min(len(unhappy), s.shown)] {
 		s.groupTitle(g, i > 0)
@@ -169,10 +208,11 @@ func (s *screen) healthy(unhappy []*group) {
 		s.labelled("Answers:", sentence(t))
 	}
 	s.repeated()
+	s.counted()
 	s.setAside()
 	s.selection()
 	s.notes()
-	if n[timeline.OK] == len(s.Requests) {
+	if n[timeline.OK] == all && len(unhappy) == 0 {
 		s.elsewhere(served)
 	}
 }
@@ -210,7 +250,15 @@ func (s *screen) elsewhere(served bool) {
 		s.text("  502 made by a load balancer in front: compare the Server: header of the error page.", 4)
 	}
 	if start, end := s.cover(); !start.IsZero() {
-		s.text(fmt.Sprintf("  Another server, or another time: this trace knows %s to %s UTC only.", clock(start), clock(end)), 4)
+		what := "this trace knows"
+		if !s.onlyTraces() {
+			what = "these files know"
+		}
+		write := clock
+		if start.Time().YearDay() != end.Time().YearDay() || end.Sub(start) > 24*time.Hour {
+			write = func(t etl.Time) string { return t.Time().Format(time.DateTime) }
+		}
+		s.text(fmt.Sprintf("  Another server, or another time: %s %s to %s UTC only.", what, write(start), write(end)), 4)
 	}
 }
 
@@ -265,6 +313,7 @@ const onlyAside = "No request of an application: all are probes or background tr
 // nothing tells why there is no request to speak of.
 func (s *screen) nothing() {
 	blind := s.findings(timeline.Blind)
+	s.discovery()
 	switch {
 	case s.FilteredOut > 0:
 		s.headline(fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"),
@@ -285,6 +334,8 @@ func (s *screen) nothing() {
 		s.headline(onlyAside, false)
 	case len(blind) > 0:
 		s.finding(blind[0])
+	case len(s.Discoveries) > 0:
+		s.line("No HTTP requests in these files.")
 	case len(s.Traces) == 0:
 		s.headline("Nothing here that requests could be read from: no trace, no text of one.", false)
 	default:
@@ -296,6 +347,8 @@ func (s *screen) nothing() {
 	if len(blind) == 0 || s.FilteredOut > 0 || len(s.Aside) > 0 {
 		s.extent()
 	}
+	s.also()
+	s.counted()
 	s.setAside()
 	s.notes()
 }
@@ -386,9 +439,9 @@ func (s *screen) warnings() {
 		switch {
 		case in.Error != "":
 			s.labelled("Careful:", fmt.Sprintf("%s: %s", in.Path, sentence(in.Error)))
-		case in.Log != nil && len(in.Log.Anomalies) > 0:
+		case in.damages() > 0:
 			s.labelled("Careful:", fmt.Sprintf("%s is damaged in %s; what is left was read (see etwhy info).",
-				in.Path, plural(len(in.Log.Anomalies), "place")))
+				in.Path, plural(in.damages(), "place")))
 		default:
 			continue
 		}
@@ -408,7 +461,7 @@ func (s *screen) warnings() {
 // troubled counts the inputs from an index on that were not read, or not whole.
 func (s *screen) troubled(from int) (n int) {
 	for i := from; i < len(s.Inputs); i++ {
-		if in := &s.Inputs[i]; in.Error != "" || in.Log != nil && len(in.Log.Anomalies) > 0 {
+		if in := &s.Inputs[i]; in.Error != "" || in.damages() > 0 {
 			n++
 		}
 	}
@@ -428,8 +481,12 @@ func (s *screen) unhappy() {
 // footer adds what belongs under every answer about failures.
 func (s *screen) footer() {
 	s.block(needed)
+	if s.brief > 0 {
+		s.block(extra) // the evidence has times
+	}
 	s.extent()
 	s.block(useful)
+	s.counted()
 	s.setAside()
 	s.selection()
 	s.notes()
@@ -462,20 +519,37 @@ func (s *screen) extent() {
 	if logs > 1 {
 		what = fmt.Sprintf("The %d traces run", logs)
 	}
-	t := fmt.Sprintf("%s %s %s", what, start.Time().Format(time.DateOnly), s.between(start, end))
-	if logs == 0 && end.Sub(start) < time.Second {
-		t = fmt.Sprintf("The lines are of %s %s UTC.", start.Time().Format(time.DateOnly), clock(start))
+	files := !s.onlyTraces()
+	if files {
+		what = "The files cover"
+	}
+	day := start.Time().Format(time.DateOnly)
+	t := fmt.Sprintf("%s %s %s", what, day, s.between(start, end))
+	switch until := end.Time().Format(time.DateOnly); {
+	case files && until != day:
+		t = fmt.Sprintf("%s %s %s to %s %s UTC.", what, day, clock(start), until, clock(end))
+	case logs == 0 && end.Sub(start) < time.Second:
+		t = fmt.Sprintf("The lines are of %s %s UTC.", day, clock(start))
+	}
+	if files && logs > 0 {
+		t = strings.TrimSuffix(t, ".") + either(logs, "; in the trace:", "; in the traces:")
+	}
+	add := func(s string) {
+		if files {
+			s = strings.ToLower(s[:1]) + s[1:]
+		}
+		t += " " + s
 	}
 	switch {
 	case logs == 0:
 	case open && lost.EventsLost == 0 && lost.BuffersLost == 0 && !gaps:
-		t += " How many events were lost is not recorded."
+		add("How many events were lost is not recorded.")
 	case lost.EventsLost == 0 && lost.BuffersLost == 0 && !gaps:
-		t += " No events lost, no gaps."
+		add("No events lost, no gaps.")
 	case lost.EventsLost == 0 && lost.BuffersLost == 0:
-		t += " No loss was counted, but numbers of buffers are missing."
+		add("No loss was counted, but numbers of buffers are missing.")
 	default:
-		t += fmt.Sprintf(" Lost: %s, %s.", plural(int(lost.EventsLost), "event"), plural(int(lost.BuffersLost), "buffer"))
+		add(fmt.Sprintf("Lost: %s, %s.", plural(int(lost.EventsLost), "event"), plural(int(lost.BuffersLost), "buffer")))
 	}
 	s.text(t, 2)
 }
@@ -674,4 +748,68 @@ func (s *screen) servers(r *timeline.Request) {
 	if wider {
 		s.text("(In this table: every request of these files, also those that are not counted above.)", 2)
 	}
+}
+
+// discovery leads the answer with what the files tell although no request shows it.
+func (s *screen) discovery() {
+	if len(s.Discoveries) == 0 {
+		return
+	}
+	d := s.Discoveries[0]
+	v, r := d.Verdict, found(d)
+	s.headline(sentence(v.Title), true)
+	s.blank()
+	s.proof(r, v, true)
+	s.block(useful)
+	s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
+	s.block(needed)
+	s.labelled("Cannot be told from these files:", sentence(v.Open))
+	s.steps("Do now:", v.DoNow, 3)
+	s.steps("Find out:", v.FindOut, 3)
+	s.blank()
+}
+
+// found is a request that stands for a discovery: of its time, at its machine.
+func found(d timeline.Discovery) *timeline.Request {
+	r := &timeline.Request{Side: timeline.Server, Verdict: d.Verdict}
+	if len(d.Verdict.Evidence) > 0 {
+		r.Input = d.Verdict.Evidence[0].Input
+	} else if d.Machine != nil && len(d.Machine.Inputs) > 0 {
+		r.Input = d.Machine.Inputs[0]
+	}
+	return r
+}
+
+// also tells of discoveries that do not lead the answer.
+func (s *screen) also() {
+	list := s.Discoveries
+	if !slices.ContainsFunc(s.Requests, func(r *timeline.Request) bool { return r.Outcome == timeline.Failed }) && len(list) > 0 {
+		list = list[1:]
+	}
+	const most = 3
+	s.block(useful)
+	for _, d := range list[:min(len(list), most)] {
+		t := sentence(d.Verdict.Title)
+		if steps := slices.Concat(d.Verdict.DoNow, d.Verdict.FindOut); len(steps) > 0 {
+			t += " Do: " + instruction(steps[0])
+		}
+		s.labelled("Also found:", t)
+	}
+	if n := len(list) - most; n > 0 {
+		s.line(fmt.Sprintf("And %s more: etwhy -f json.", plural(n, "finding")))
+	}
+	s.block(needed)
+}
+
+// counted says which requests were not looked at one by one.
+func (s *screen) counted() {
+	ok, failed := s.onlyCounted()
+	if ok+failed == 0 {
+		return
+	}
+	t := plural(ok+failed, "line") + " of logs"
+	if failed > 0 {
+		t += fmt.Sprintf(", %s of them about requests that failed", thousands(failed))
+	}
+	s.labelled("Only counted, not looked at one by one:", t+"; an exchange that two servers log counts twice.")
 }

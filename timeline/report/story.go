@@ -21,32 +21,30 @@ func (s *screen) groupTitle(g *group, alone bool) {
 	s.headline(sentence(t), false)
 }
 
-// story tells of a group by its first request.
-func (s *screen) story(g *group) {
-	r := g.first()
-	s.facts(g)
-	verb := map[timeline.Outcome]string{
-		timeline.Failed: "Failed", timeline.Cancelled: "Given up by the caller", timeline.Unfinished: "Without an end",
-	}[g.outcome]
-	switch {
-	case r.Verdict == nil: // the title says it
-	case r.Phase != "":
-		s.text(fmt.Sprintf("%s %s (phase %s).", verb, doing(r), r.Phase), 2)
-	case r.Status != 0:
-		s.text(fmt.Sprintf("The exchange itself went well; the answer was %s.", status(r)), 2)
-	default:
-		s.text(fmt.Sprintf("%s; the trace does not show in which phase.", verb), 2)
+// story tells of a group by its first request, and reports whether several files tell of that.
+func (s *screen) story(g *group) (several bool) {
+	r, v := g.first(), g.first().Verdict
+	if g.got() != "" {
+		s.refusal(g)
+	} else {
+		s.facts(g)
+		if t := s.stage(r, g.outcome); t != "" {
+			s.text(t, 2)
+		}
 	}
-	s.bar(r)
-	v := r.Verdict
+	s.bars(r)
 	if v == nil {
-		return
+		return false
 	}
-	s.labelled("How sure:", sure(r, s.seen(v)))
+	several = s.proof(r, v, g.got() != "")
 	s.block(useful)
+	s.candidates(r)
+	if several {
+		s.block(extra)
+	}
 	s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
 	s.block(needed)
-	s.labelled("Cannot be told from this side:", sentence(v.Open))
+	s.labelled(s.limits(r, v), sentence(v.Open))
 	s.block(useful)
 	var not []string
 	for _, x := range v.Rejected[:min(len(v.Rejected), 4)] {
@@ -56,6 +54,61 @@ func (s *screen) story(g *group) {
 		s.labelled("Not:", sentence(strings.Join(not, "; ")))
 	}
 	s.block(needed)
+	return several
+}
+
+// stage says in what a request ended, and where; "" if the title says it all.
+func (s *screen) stage(r *timeline.Request, outcome timeline.Outcome) string {
+	verb := map[timeline.Outcome]string{
+		timeline.Failed: "Failed", timeline.Cancelled: "Given up by the caller", timeline.Unfinished: "Without an end",
+	}[outcome]
+	switch {
+	case r.Verdict == nil, outcome == timeline.OK:
+	case r.Phase != "":
+		return fmt.Sprintf("%s %s (phase %s).", verb, doing(r), r.Phase)
+	case r.Status != 0 && s.isTrace(r.Input) && !r.Proxied:
+		return fmt.Sprintf("The exchange itself went well; the answer was %s.", status(r))
+	case r.Status != 0: // the facts have it
+	case s.isTrace(r.Input):
+		return fmt.Sprintf("%s; the trace does not show in which phase.", verb)
+	default:
+		return fmt.Sprintf("%s; the files do not show in which phase.", verb)
+	}
+	return ""
+}
+
+// proof adds how sure a verdict is, and what it rests on: in the order of time, if that tells a story, else by
+// file. It reports whether that are several files.
+func (s *screen) proof(r *timeline.Request, v *timeline.Verdict, inTime bool) (several bool) {
+	rows := s.rows(r, v)
+	switch {
+	case len(rows) == 0:
+		s.labelled("How sure:", sure(r, s.seen(v)))
+	case inTime:
+		if v.AtLeast {
+			for i := range rows {
+				if rows[i].input == r.Input {
+					rows[i].text = "first " + rows[i].text + " (the log begins with it)"
+				}
+			}
+		}
+		s.course(rows)
+		s.labelled("How sure:", s.sureOf(r, rows))
+	default:
+		s.labelled("How sure:", s.sureOf(r, rows))
+		s.witnesses(rows)
+	}
+	s.clocks(r, v)
+	return len(rows) > 0
+}
+
+// limits labels what the files at hand cannot tell.
+func (s *screen) limits(r *timeline.Request, v *timeline.Verdict) string {
+	other := func(e timeline.Evidence) bool { return !s.isTrace(e.Input) }
+	if r.Behind != nil || slices.ContainsFunc(v.Evidence, other) {
+		return "Cannot be told from these files:"
+	}
+	return "Cannot be told from this side:"
 }
 
 // alternative writes "slow page: it was never sent" as "slow page (it was never sent)".
@@ -79,11 +132,11 @@ func (s *screen) actions(g *group) {
 func (s *screen) summary(g *group) {
 	r, last := g.first(), g.requests[len(g.requests)-1]
 	var parts []string
-	if what := strings.TrimSpace(r.Method + " " + shorten(r.URL, s.width/2)); what != "" {
+	if what := strings.TrimSpace(r.Method + " " + shorten(webAddress(r.URL), s.width/2)); what != "" {
 		parts = append(parts, what)
 	}
 	if !r.Start.IsZero() {
-		t := clockMS(r.Start) + " UTC"
+		t := s.moment(r.Input, r.Start) + " UTC"
 		if r != last {
 			t = clock(r.Start) + " to " + clock(last.Start) + " UTC"
 		}
@@ -91,7 +144,7 @@ func (s *screen) summary(g *group) {
 	}
 	s.parts("  ", append(parts, g.ids()))
 	s.block(useful)
-	s.bar(r)
+	s.bars(r)
 	s.block(needed)
 	v := r.Verdict
 	if v == nil {
@@ -123,13 +176,20 @@ func (s *screen) others(rest []*group) {
 func (s *screen) facts(g *group) {
 	r := g.first()
 	var parts []string
-	if what := strings.TrimSpace(r.Method + " " + shorten(r.URL, s.width*2/3)); what != "" {
+	if what := strings.TrimSpace(r.Method + " " + shorten(webAddress(r.URL), s.width*2/3)); what != "" {
 		parts = append(parts, what)
 	} else if r.Server != "" {
 		parts = append(parts, "server "+r.Server)
 	}
 	if r.Side == timeline.Server && r.Client != "" {
 		parts = append(parts, "from "+r.Client)
+	}
+	way := s.way(r)
+	if way != "" {
+		parts = append(parts, way)
+		if r.Status != 0 {
+			parts = append(parts, "answered "+status(r))
+		}
 	}
 	if t := redirected(r); t != "" {
 		parts = append(parts, "redirected to "+shorten(t, s.width*2/3))
@@ -138,7 +198,7 @@ func (s *screen) facts(g *group) {
 	if r.AppPool != "" {
 		parts = append(parts, "pool "+r.AppPool)
 	}
-	if r.Status != 0 {
+	if r.Status != 0 && way == "" {
 		parts = append(parts, "answered "+status(r))
 	}
 	if r.Restarts > 0 {
@@ -149,7 +209,11 @@ func (s *screen) facts(g *group) {
 		last := g.requests[n-1]
 		alike := fmt.Sprintf("The first of %s alike: %s", thousands(n), g.ids())
 		if !last.Start.IsZero() {
-			alike += fmt.Sprintf("; the last started %s UTC", clockMS(last.Start))
+			verb := "started"
+			if begin(last).IsZero() && !s.isTrace(last.Input) {
+				verb = "was at"
+			}
+			alike += fmt.Sprintf("; the last %s %s UTC", verb, s.moment(last.Input, last.Start))
 		}
 		s.text(alike+".", 2)
 	}
@@ -186,22 +250,26 @@ func (s *screen) when(g *group) string {
 	if r.Start.IsZero() {
 		return ""
 	}
-	t, at := "started "+clockMS(r.Start), r.Start
+	write := func(t etl.Time) string { return s.moment(r.Input, t) }
+	t, at := "started "+write(r.Start), r.Start
 	if begin(r).IsZero() {
 		t = "start not in the trace"
+		if !s.isTrace(r.Input) {
+			t = "" // such a file never has it
+		}
 		if r.End.IsZero() {
-			t += ", first seen " + clockMS(r.Start)
+			t += ", first seen " + write(r.Start)
 		}
 	}
 	if !r.End.IsZero() {
 		verb := map[timeline.Outcome]string{timeline.Failed: "failed", timeline.Cancelled: "given up"}[g.outcome]
-		end := cmp.Or(verb, "ended") + " " + clockMS(r.End)
-		if clockMS(r.End) != clockMS(r.Start) || begin(r).IsZero() {
+		end := cmp.Or(verb, "ended") + " " + write(r.End)
+		if write(r.End) != write(r.Start) || begin(r).IsZero() {
 			end = t + ", " + end
 		}
 		t, at = end, r.End
 	}
-	t += " UTC"
+	t = strings.TrimPrefix(t, ", ") + " UTC"
 	if local, ok := s.local(at); ok {
 		t += " (" + local + " server time)"
 	}

@@ -1,7 +1,6 @@
-package netshtext
+package charset
 
 import (
-	"bytes"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -10,7 +9,6 @@ import (
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/traditionalchinese"
-	"golang.org/x/text/encoding/unicode"
 )
 
 // A codePage is a code page of Windows, and what everyday words of its languages are made of in it: single bytes, or
@@ -37,36 +35,6 @@ var codePages = []codePage{
 	{"936", simplifiedchinese.GBK, 0xA1, false, []byteRange{{0xB0, 0xD7}}},           // first level of hanzi
 	{"950", traditionalchinese.Big5, 0x40, false, []byteRange{{0xA4, 0xC6}}},         // first level of hanzi
 	{"1252", charmap.Windows1252, 0, true, []byteRange{{0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0xFF}}},
-}
-
-// charset returns the encoding of a text by its beginning. whole says that the beginning is all of it.
-func charset(head []byte, whole bool) (string, encoding.Encoding) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0xFF, 0xFE}), bytes.HasPrefix(head, []byte{0xFE, 0xFF}):
-		return "UTF-16", unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-	case len(head) >= 4 && head[0] != 0 && head[1] == 0 && head[2] != 0 && head[3] == 0: // two characters of ASCII
-		return "UTF-16", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
-	}
-	valid := head
-	if !whole {
-		// The last character may be cut.
-		for range utf8.UTFMax {
-			if r, n := utf8.DecodeLastRune(valid); r != utf8.RuneError || n != 1 {
-				break
-			}
-			valid = valid[:len(valid)-1]
-		}
-	}
-	if utf8.Valid(valid) {
-		return "UTF-8", unicode.UTF8BOM
-	}
-	best, most := 0, -1
-	for i := range codePages {
-		if n := codePages[i].fit(head); n > most {
-			best, most = i, n
-		}
-	}
-	return codePages[best].name, codePages[best].encoding
 }
 
 // fit returns how many bytes of b belong to usual characters of the code page. A pair by itself counts one: its

@@ -1,0 +1,36 @@
+package incidenttest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// Answer returns the verdict that a screen begins with: that of the largest group of requests that failed, else of
+// those that were given up, else of those that went well and are odd all the same; without any, what the files
+// of a machine tell. nil if there is none.
+func Answer(res *timeline.Result) *timeline.Verdict {
+	for _, outcome := range []timeline.Outcome{timeline.Failed, timeline.Cancelled, timeline.OK} {
+		groups := map[[2]string][]*timeline.Request{}
+		var order [][2]string
+		for _, r := range res.Requests {
+			if r.Outcome != outcome || r.Verdict == nil || r.Traffic == timeline.Probe {
+				continue
+			}
+			key := [2]string{r.Verdict.ID, r.Server}
+			if groups[key] == nil {
+				order = append(order, key)
+			}
+			groups[key] = append(groups[key], r)
+		}
+		slices.SortStableFunc(order, func(a, b [2]string) int { return cmp.Compare(len(groups[b]), len(groups[a])) })
+		if len(order) > 0 {
+			return groups[order[0]][0].Verdict
+		}
+	}
+	if len(res.Discoveries) > 0 {
+		return res.Discoveries[0].Verdict
+	}
+	return nil
+}

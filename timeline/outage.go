@@ -1,0 +1,129 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/eventlog"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// An outage is a time in which HTTP.sys turned down the requests for one pool, or for one port that no pool is
+// known of, all with the same word. There may be hundreds of thousands of them: what the other files tell is
+// looked up once, and those that only HTTPERR knows share one verdict.
+type outage struct {
+	on          *Machine
+	pool        string // the request queue, which IIS names after the pool; "" = none
+	word        string // reason, as HTTPERR and HTTP.sys write it; "" = the event logs alone tell of the outage
+	first, last etl.Time
+	requests    []*Request // in time order
+	rolled      bool       // HTTPERR begins within it: there may have been more
+
+	found   *scene // what the other files tell; nil = not looked up yet
+	verdict *Verdict
+}
+
+// turnedDown are the words for requests that no worker process got, or that one let go of, with the longest time
+// between two of one outage.
+var turnedDown = map[string]time.Duration{
+	"AppOffline": time.Hour, "Disabled": time.Hour, "AppShutdown": time.Hour, "N/A": time.Hour,
+	"QueueFull": 10 * time.Minute, "ConnLimit": 10 * time.Minute, "AppPoolTimer": 10 * time.Minute,
+	"Connection_Abandoned_By_ReqQueue": 10 * time.Second, "Connection_Abandoned_By_AppPool": 10 * time.Second,
+}
+
+// outage returns the outage that the request was turned down in, or nil.
+func (r *Request) outage() *outage {
+	if r.sight == nil {
+		return nil
+	}
+	return r.sight.outage
+}
+
+// alike returns the outage of a request of which nothing more is known than of the others in it, or nil.
+func (r *Request) alike() *outage {
+	if o := r.outage(); o != nil && r.sight.kind == KindHTTPERR && r.sight.same == nil && r.sight.behind == nil && !r.Proxied {
+		return o
+	}
+	return nil
+}
+
+// first returns the request that the verdict is written for.
+func (o *outage) sample() *Request {
+	if i := slices.IndexFunc(o.requests, func(r *Request) bool { return r.alike() != nil }); i >= 0 {
+		return o.requests[i]
+	}
+	return o.requests[0]
+}
+
+// findOutages puts the requests that were turned down together. The requests are in time order.
+func (b *Builder) findOutages() {
+	type key struct {
+		on               *Machine
+		pool, word, port string
+	}
+	open := map[key]*outage{}
+	for _, r := range b.requests {
+		if r.Side != Server || r.Outcome != Failed || r.facts == nil {
+			continue
+		}
+		gap, ok := turnedDown[r.facts.call]
+		if !ok {
+			continue
+		}
+		pool := cmp.Or(r.Queue, r.AppPool)
+		k := key{on: b.on(r), pool: strings.ToLower(pool), word: r.facts.call}
+		if pool == "" {
+			k.port = r.Server[strings.LastIndexByte(r.Server, ':')+1:]
+		}
+		o := open[k]
+		if o == nil || r.End > o.last.Add(gap) || pool != "" && len(k.on.during(o.last+2*etl.Second, r.End-2*etl.Second, pool, eventlog.PoolDisabled)) > 0 {
+			o = &outage{on: k.on, pool: pool, word: k.word, first: ended(r)}
+			o.rolled = r.by(KindHTTPERR) != nil && !k.on.recorded(KindHTTPERR, o.first)
+			open[k] = o
+			b.outages = append(b.outages, o)
+		}
+		o.last = max(o.last, ended(r))
+		o.requests = append(o.requests, r)
+		r.witness().outage = o
+	}
+	if len(b.outages) == 0 {
+		return
+	}
+	for _, r := range b.requests {
+		if r.Side == Server && r.AppPool != "" && (r.facts == nil || r.MadeBy == nil || r.MadeBy.Tier != tierHTTPSys) && r.Status != 0 {
+			m := b.on(r)
+			m.served = append(m.served, r)
+		}
+	}
+}
+
+// recorded reports whether a log of this machine begins before t.
+func (m *Machine) recorded(kind Kind, t etl.Time) bool {
+	return slices.ContainsFunc(m.known, func(k coverage) bool { return k.kind == kind && k.first < t })
+}
+
+// maxServed is how many requests are looked at for one outage.
+const maxServed = 20_000
+
+// servedBetween returns requests that began within a time and that a worker process of this machine answered.
+func (m *Machine) servedBetween(from, to etl.Time) []*Request {
+	i, _ := slices.BinarySearchFunc(m.served, from, func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) })
+	j, _ := slices.BinarySearchFunc(m.served, to+1, func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) })
+	if j < i {
+		return nil
+	}
+	return m.served[i:min(j, i+maxServed)]
+}
+
+// outageOf returns the outage that the event logs of a machine tell of: the first time that a pool was switched
+// off. nil if there is none.
+func (m *Machine) outageOf() *outage {
+	for _, h := range m.happened {
+		if h.Kind == eventlog.PoolDisabled && h.Pool != "" {
+			return &outage{on: m, pool: h.Pool, first: h.Time, last: h.Time}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package timeline
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/iisconfig"
+	"github.com/etwhy/etwhy/etl"
+)
+
+// A passage is what went through a proxy, as far as one request's fate tells of another's.
+type passage struct {
+	pools    []string                   // that the proxy runs in, in lower case
+	well     []etl.Time                 // ends of requests that a content server answered
+	broken   []etl.Time                 // ends of those that ended 502.3
+	pages    map[string][]time.Duration // how long the content servers took for those that the proxy had left
+	tunnels  map[string]time.Duration   // the longest time that a WebSocket to a page stayed open
+	repeated map[string]int             // requests that went well on another connection to a server
+	tests    map[string][]*Request      // health tests, by address of the member
+}
+
+// passed returns what went through the proxy on a machine.
+func (b *Builder) passed(m *Machine) *passage {
+	if p, ok := b.passages[m]; ok {
+		return p
+	}
+	p := &passage{
+		pages: map[string][]time.Duration{}, tunnels: map[string]time.Duration{}, repeated: map[string]int{}, tests: map[string][]*Request{},
+	}
+	members := p.members(m)
+	for _, r := range b.requests {
+		on := b.on(r)
+		w := r.sight
+		switch {
+		case r.Traffic == Probe:
+			if a, ok := plainAddress(r.Server); ok && members[a] {
+				p.tests[a] = append(p.tests[a], r)
+			}
+		case on == m && r.Side == Client && (r.Proxied || r.LogID != ""):
+			if pool := strings.ToLower(r.AppPool); pool != "" && !slices.Contains(p.pools, pool) {
+				p.pools = append(p.pools, pool)
+			}
+			switch {
+			case r.Outcome == OK:
+				p.well = append(p.well, ended(r))
+				if page := pathOfRequest(r); r.Status == 101 {
+					p.tunnels[page] = max(p.tunnels[page], served(r))
+				}
+				if r.Restarts > 0 {
+					p.repeated[r.Server]++
+				}
+			case r.Outcome == Failed && r.status() == "502.3":
+				p.broken = append(p.broken, ended(r))
+			}
+			if w != nil && w.behind != nil {
+				p.late(pathOfRequest(r), w.behind)
+			}
+		case on != m && r.Side == Server && w != nil:
+			p.late(w.path, r)
+		}
+	}
+	slices.Sort(p.well)
+	slices.Sort(p.broken)
+	if b.passages == nil {
+		b.passages = map[*Machine]*passage{}
+	}
+	b.passages[m] = p
+	return p
+}
+
+// members returns the addresses of the servers of a machine's farms.
+func (p *passage) members(m *Machine) map[string]bool {
+	list := map[string]bool{}
+	for _, f := range m.farms() {
+		for _, s := range f.Servers {
+			if a, ok := plainAddress(s.Address); ok {
+				list[a] = true
+			}
+		}
+	}
+	return list
+}
+
+// farms returns the server farms that are set up on a machine.
+func (m *Machine) farms() []iisconfig.Farm {
+	if h := m.settings.Host(); h != nil {
+		return h.Farms
+	}
+	return nil
+}
+
+// late notes a request that the content server went on with while its client had left.
+func (p *passage) late(page string, q *Request) {
+	if w := q.sight; w != nil && (departed[w.win32] || w.freb != nil && departed[win32Of(w.freb.Flush.Code)]) {
+		p.pages[page] = append(p.pages[page], served(q))
+	}
+}
+
+// served is how long a server was busy with a request, by the witness that counts most.
+func served(q *Request) time.Duration {
+	took := q.Duration()
+	if w := q.sight; w != nil {
+		took = max(took, w.took)
+	}
+	return took
+}
+
+// wellBetween returns the first moment in a span at which a content server had answered through the proxy; 0 if
+// there is none.
+func (p *passage) wellBetween(from, to etl.Time) etl.Time {
+	i, _ := slices.BinarySearch(p.well, from)
+	if i < len(p.well) && p.well[i] < to {
+		return p.well[i]
+	}
+	return 0
+}
+
+// brokenBetween counts the requests that ended 502.3 in a span.
+func (p *passage) brokenBetween(from, to etl.Time) int {
+	i, _ := slices.BinarySearch(p.broken, from)
+	j, _ := slices.BinarySearch(p.broken, to)
+	return max(j-i, 0)
+}
+
+// findProbes tells the health tests of proxies from the requests of users: those for the URL of a farm's test that
+// come from the proxy and bear none of its marks.
+func (b *Builder) findProbes() {
+	type test struct {
+		front   *Machine
+		members map[string]bool
+	}
+	tests := map[string][]test{}
+	for _, m := range b.machines {
+		for _, f := range m.farms() {
+			if f.HealthCheck.URL.Value == "" {
+				continue
+			}
+			t := test{m, map[string]bool{}}
+			for _, s := range f.Servers {
+				if a, ok := plainAddress(s.Address); ok {
+					t.members[a] = true
+				}
+			}
+			page := pathOf(f.HealthCheck.URL.Value)
+			tests[page] = append(tests[page], t)
+		}
+	}
+	if len(tests) == 0 {
+		return
+	}
+	for _, r := range b.requests {
+		if r.LogID != "" || r.Proxied || r.into != nil {
+			continue
+		}
+		server, _ := plainAddress(r.Server)
+		client, _ := plainAddress(r.Client)
+		for _, t := range tests[pathOfRequest(r)] {
+			if !t.members[server] {
+				continue
+			}
+			if on := b.on(r); r.Side == Client && on == t.front || r.Side == Server && on != t.front && t.front.addresses[client] {
+				r.Traffic = Probe
+			}
+		}
+	}
+}
+
+// servedAt returns the requests that a machine served, as the server at the end of the way, by their start.
+func (b *Builder) servedAt(m *Machine) []*Request {
+	if b.served == nil {
+		b.served = map[*Machine][]*Request{}
+		add := func(r *Request) { b.served[b.on(r)] = append(b.served[b.on(r)], r) }
+		for _, r := range b.requests {
+			if r.Side == Server {
+				add(r)
+			}
+			if r.sight != nil && r.sight.behind != nil {
+				add(r.sight.behind)
+			}
+		}
+		for _, list := range b.served {
+			slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
+		}
+	}
+	return b.served[m]
+}
+
+// answeredBetween reports whether a server answered a request that began after from and ended before to.
+func (b *Builder) answeredBetween(m *Machine, from, to etl.Time) *Request {
+	list := b.servedAt(m)
+	i, _ := slices.BinarySearchFunc(list, from, func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) })
+	for ; i < len(list) && list[i].Start < to; i++ {
+		if q := list[i]; q.Outcome == OK && q.Status < 500 && q.Traffic != Probe && ended(q) < to {
+			return q
+		}
+	}
+	return nil
+}
