@@ -42,13 +42,14 @@ type Builder struct {
 	discoveries []Discovery
 	outages     []*outage
 
-	passages map[*Machine]*passage   // of what was asked for
-	served   map[*Machine][]*Request // likewise
+	passages map[*Machine]*passage // of what was asked for
+	index    *index                // likewise
 
-	minutes           map[etl.Time]bool // of which several files may know requests
-	plain, near, told int               // lines of logs that became requests
-	briefs            []brief           // instead, with Options.Brief
-	sides             [2]bool           // that there are requests of
+	minutes map[etl.Time]concern // of which several files may know requests
+
+	plain, around, near, told int     // lines of logs that became requests
+	briefs                    []brief // instead, with Options.Brief
+	sides                     [2]bool // that there are requests of
 }
 
 // A brief is what the order of the requests, and so their ids, depends on.
@@ -62,7 +63,7 @@ func NewBuilder(opt Options) *Builder {
 	if opt.MaxOpen <= 0 {
 		opt.MaxOpen = 20_000
 	}
-	return &Builder{opt: opt, minutes: map[etl.Time]bool{}}
+	return &Builder{opt: opt, minutes: map[etl.Time]concern{}}
 }
 
 // An Input describes one file before its events come.
@@ -239,7 +240,7 @@ func (s *Session) emit(r *Request) {
 		r.facts.seen |= factLoss
 	}
 	if s.in.Kind == KindETL || s.in.Kind == KindFREB {
-		s.b.interest(r.Start, max(r.Start, r.End))
+		s.b.interest(r.Start, max(r.Start, r.End), known)
 	}
 	if r.Side == Server {
 		s.address(r.Server)

@@ -63,6 +63,9 @@ const (
 	othersFine     clue = "another machine gets answers from the same host"
 )
 
+// codeUnreadable is ERROR_WINHTTP_INVALID_SERVER_RESPONSE.
+const codeUnreadable Code = 12152
+
 // Limits that products have and no file tells.
 const (
 	coreTimeout     = 2 * time.Minute   // requestTimeout of ANCM and of HttpPlatformHandler
@@ -78,8 +81,86 @@ type hosting struct {
 	platform bool             // Azure App Service
 	socket   *iisconfig.WebSocket
 	socketIn int
-	codes    map[Code]Evidence     // that FREB has the module fail with
-	pages    map[string][]*Request // that came in, by path, in order of start
+	codes    map[Code]Evidence    // that FREB has the module fail with
+	pages    map[string]*pageFare // of requests that came in, by path
+	hosts    map[string]bool      // that answer calls of this machine over TLS
+	broken   map[Code]*[2]int     // requests that failed with the code: those that a proxy may repeat, and others
+	repeated int                  // requests that a proxy may repeat and that went well
+}
+
+// A pageFare tells how the requests for a page went.
+type pageFare struct {
+	list    []*Request // in order of start
+	well    int
+	clients map[string]int      // of those that went well
+	methods map[string]*success // of those that went well
+	failed  map[failure]*sufferers
+}
+
+// A success tells of requests of a method that went well.
+type success struct {
+	n       int
+	slowest time.Duration
+}
+
+// A failure is what requests that failed alike have in common.
+type failure struct {
+	status int
+	code   Code
+}
+
+// The sufferers of a failure: how many requests, and the client, if it is the only one.
+type sufferers struct {
+	n       int
+	client  string
+	several bool
+}
+
+// fare returns how the requests for a path went.
+func (h *hosting) fare(path string) *pageFare {
+	p := h.pages[path]
+	if p == nil {
+		p = &pageFare{clients: map[string]int{}, methods: map[string]*success{}, failed: map[failure]*sufferers{}}
+		h.pages[path] = p
+	}
+	return p
+}
+
+// count takes a request that came in.
+func (h *hosting) count(r *Request) {
+	p, client := h.fare(pathOfRequest(r)), hostName(r.Client)
+	p.list = append(p.list, r)
+	repeats := slices.Contains(repeatable, r.Method)
+	switch r.Outcome {
+	case OK:
+		p.well++
+		p.clients[client]++
+		if p.methods[r.Method] == nil {
+			p.methods[r.Method] = new(success)
+		}
+		s := p.methods[r.Method]
+		s.n++
+		s.slowest = max(s.slowest, r.Duration())
+		if repeats {
+			h.repeated++
+		}
+	case Failed:
+		key := failure{r.Status, r.Error}
+		if p.failed[key] == nil {
+			p.failed[key] = &sufferers{client: client}
+		}
+		s := p.failed[key]
+		s.n++
+		s.several = s.several || s.client != client
+		if h.broken[r.Error] == nil {
+			h.broken[r.Error] = new([2]int)
+		}
+		if repeats {
+			h.broken[r.Error][0]++
+		} else {
+			h.broken[r.Error][1]++
+		}
+	}
 }
 
 // hosting returns how a machine runs applications.
@@ -93,7 +174,7 @@ func (b *Builder) hosting(m *Machine) *hosting {
 // findHosts collects it for all machines.
 func (b *Builder) findHosts() {
 	for _, m := range b.machines {
-		h := &hosting{codes: map[Code]Evidence{}, pages: map[string][]*Request{}, arr: m.Role == RoleProxy, platform: instanceName.MatchString(m.Name)}
+		h := &hosting{codes: map[Code]Evidence{}, pages: map[string]*pageFare{}, hosts: map[string]bool{}, broken: map[Code]*[2]int{}, arr: m.Role == RoleProxy, platform: instanceName.MatchString(m.Name)}
 		m.hosts = h
 		for _, i := range m.Inputs {
 			s := b.sessions[i]
@@ -110,8 +191,9 @@ func (b *Builder) findHosts() {
 	for _, r := range b.requests {
 		h := b.on(r).hosts
 		if r.Side == Server || r.Proxied {
-			p := pathOfRequest(r)
-			h.pages[p] = append(h.pages[p], r)
+			h.count(r)
+		} else if r.Outcome == OK && strings.HasPrefix(r.URL, "https:") {
+			h.hosts[strings.ToLower(cmp.Or(r.Host, hostOf(r.URL)))] = true
 		}
 		if w := r.sight; w != nil && w.onward && w.forwarder == freb.ANCM {
 			e := quoted(cmp.Or(r.by(KindFREB), r))
@@ -247,6 +329,9 @@ func (x *scene) seeModule(h *hosting) {
 	if by == freb.NoForwarder && x.f.seen.has(factCoreToken) {
 		by = freb.ANCM
 	}
+	if (by == freb.ANCM || by == freb.HTTPPlatform) && !x.has(setByModule) && r.Phase == "" && x.f.seen.has(factHeaders) && r.Status >= 500 {
+		r.MadeBy = &MadeBy{Tier: "app"} // the module handed it on
+	}
 	if r.Side == Client && !r.Proxied {
 		x.note(ownCall)
 	}
@@ -288,13 +373,13 @@ func (x *scene) seeLimit(h *hosting) {
 		return
 	}
 	r, w := x.r, x.r.sight
-	limit, source, from := coreTimeout, TimerDefault, "its default; no file here sets requestTimeout"
+	limit, source, from := coreTimeout, TimerDefault, spell(coreTimeout)+" is its default, and no file here sets another"
 	var set []Evidence
 	if s, input, ok := x.requestTimeout(h); ok && s.Set {
-		limit, source, from = s.Value, TimerConfig, "requestTimeout, "+s.Source()
+		limit, source, from = s.Value, TimerConfig, "set at "+s.Source()
 		set = []Evidence{{Input: input, Text: s.Source() + " sets requestTimeout to " + spell(s.Value), Key: true}}
 	} else if t := r.Timer; t != nil && t.Source == TimerTrace {
-		limit, source, from = t.Limit, t.Source, "set in the trace"
+		limit, source, from = t.Limit, t.Source, "the trace shows it set"
 	}
 	x.say("requestTimeout", spell(limit))
 	x.say("limitFrom", from)
@@ -357,7 +442,7 @@ func (x *scene) seeClient() {
 	if w == nil {
 		return
 	}
-	gone := departed[w.win32]
+	gone := departed[w.win32] && !slices.Contains(pipeCodes, w.win32)
 	if q := w.freb; q != nil {
 		gone = gone || departed[win32Of(q.Flush.Code)]
 	}
@@ -373,36 +458,35 @@ func (x *scene) seeClient() {
 		left = w.took
 	}
 	x.say("left", spell(max(left, 0)))
-	slowest, n := time.Duration(0), 0
-	for _, q := range x.samePage() {
-		if q.Outcome == OK && q.Method == r.Method && q.Duration() > 0 {
-			slowest = max(slowest, q.Duration())
-			n++
-		}
-	}
-	switch {
-	case n == 0:
-	case left <= slowest:
-		x.context = append(x.context, fmt.Sprintf("That is no longer than this page takes when all goes well: up to %s in %s.", spell(slowest), counted(n, "other request", "other requests")))
+	switch s := x.samePage().methods[r.Method]; {
+	case s == nil || s.slowest == 0:
+	case left <= s.slowest:
+		x.context = append(x.context, fmt.Sprintf("That is no longer than this page takes when all goes well: up to %s in %s.", spell(s.slowest), counted(s.n, "other request", "other requests")))
 	default:
-		x.context = append(x.context, fmt.Sprintf("That is longer than this page takes when all goes well: up to %s in %s; it may have been slow when its client left.", spell(slowest), counted(n, "other request", "other requests")))
+		x.context = append(x.context, fmt.Sprintf("That is longer than this page takes when all goes well: up to %s in %s; it may have been slow when its client left.", spell(s.slowest), counted(s.n, "other request", "other requests")))
 	}
 }
 
-// samePage returns what came in at the same machine for the same path, in order of start.
-func (x *scene) samePage() []*Request { return x.b.hosting(x.front).pages[pathOfRequest(x.r)] }
+// samePage returns how the requests went that came in at the same machine for the same path.
+func (x *scene) samePage() *pageFare { return x.b.hosting(x.front).fare(pathOfRequest(x.r)) }
 
 // around returns what happened to the machine and the request's pool around it.
 func (x *scene) around(before, after etl.Time, kinds ...eventlog.FactKind) []*occurrence {
 	return x.front.during(x.r.Start-before, x.end()+after, x.r.AppPool, kinds...)
 }
 
-// noteAll adds a clue with the first and the last of what happened.
+// noteAll adds a clue with what happened: each by itself, or many alike in one line.
 func (x *scene) noteAll(c clue, list []*occurrence) {
-	if n := len(list); n > 1 {
-		x.note(c, list[0].evidence(), list[n-1].evidence())
-	} else if n == 1 {
-		x.note(c, list[0].evidence())
+	const few = 4
+	if n := len(list); n > few {
+		e := list[0].evidence()
+		what, source, _ := strings.Cut(e.Text, " (")
+		e.Text = fmt.Sprintf("%s, %d times until %s (%s", what, n, clockTime(list[n-1].Time, "15:04:05"), source)
+		x.note(c, e)
+		return
+	}
+	for _, o := range list {
+		x.note(c, o.evidence())
 	}
 }
 
@@ -425,7 +509,10 @@ func (x *scene) seeStart() {
 	} else {
 		x.say("startError", "")
 	}
-	failed := x.around(10*Minute, 30*etl.Second, eventlog.AppStartFailed, eventlog.AppRapidFail)
+	var failed []*occurrence
+	if slices.Contains(coreStatuses, r.status()) {
+		failed = x.around(10*Minute, 30*etl.Second, eventlog.AppStartFailed, eventlog.AppRapidFail)
+	}
 	x.noteAll(startRefused, failed)
 	code := ""
 	for _, o := range failed {
@@ -439,16 +526,40 @@ func (x *scene) seeStart() {
 
 // seeApplication tells what became of the application's process.
 func (x *scene) seeApplication(h *hosting) {
-	r := x.r
-	x.noteAll(processEnded, x.around(5*etl.Second, 30*etl.Second, eventlog.AppCrash, eventlog.Crash, eventlog.ManagedCrash))
-	memory := x.around(10*Minute, Minute, eventlog.MemoryRecycle, eventlog.MemoryPressure)
-	for _, o := range x.around(10*Minute, Minute, eventlog.ManagedCrash, eventlog.RequestException) {
-		if strings.Contains(o.Detail, "OutOfMemory") {
-			memory = append(memory, o)
+	ends := x.around(5*etl.Second, 30*etl.Second, eventlog.AppCrash, eventlog.Crash, eventlog.ManagedCrash)
+	x.noteAll(processEnded, slices.DeleteFunc(ends, func(o *occurrence) bool {
+		return !h.runs(o.Image) || isWorker(o.Image) && o.PID != 0 && x.r.PID != 0 && o.PID != x.r.PID
+	}))
+	if h.platform {
+		memory := x.around(10*Minute, Minute, eventlog.MemoryRecycle, eventlog.MemoryPressure)
+		for _, o := range x.around(10*Minute, Minute, eventlog.ManagedCrash, eventlog.RequestException) {
+			if strings.Contains(o.Detail, "OutOfMemory") {
+				memory = append(memory, o)
+			}
 		}
+		x.noteAll(memoryShort, memory)
 	}
-	x.noteAll(memoryShort, memory)
+	x.seeStop()
+	x.seeHang()
+	x.seeFastCGI()
+	x.seeOthers(h)
+}
 
+// hosts are the programs that applications run in, next to the one that the configuration names.
+var hosts = []string{"", "w3wp.exe", "dotnet.exe", "node.exe", "php-cgi.exe"}
+
+// runs reports whether a process may be one of the machine's applications.
+func (h *hosting) runs(image string) bool {
+	image = strings.ToLower(image)
+	return slices.Contains(hosts, image) || slices.ContainsFunc(h.core, func(c iisconfig.ANCM) bool {
+		name := strings.ToLower(path.Base(strings.ReplaceAll(c.ProcessPath.Value, `\`, "/")))
+		return name != "." && strings.TrimSuffix(name, ".exe") == strings.TrimSuffix(image, ".exe")
+	})
+}
+
+// seeStop tells whether the application was shutting down, and why.
+func (x *scene) seeStop() {
+	r := x.r
 	const shutdownInProgress Code = 1255
 	if slices.Contains(x.codes(), shutdownInProgress) {
 		x.note(shuttingDown)
@@ -461,12 +572,19 @@ func (x *scene) seeApplication(h *hosting) {
 				x.note(ownStopSeen, o.evidence())
 			}
 			if why == "" {
-				why = o.String()
+				why, _, _ = strings.Cut(o.String(), " (")
 			}
 		}
 		x.say("stop", why)
 	}
+}
 
+// seeHang tells whether the process hung to which the request was given.
+func (x *scene) seeHang() {
+	r := x.r
+	if !slices.Contains(hangReasons, x.f.call) {
+		return
+	}
 	hangs := x.around(3*Minute, 3*Minute, eventlog.PingFailed)
 	if len(x.around(5*Minute, 5*Minute, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop)) == 0 {
 		hangs = append(hangs, x.around(3*Minute, 3*Minute, eventlog.StopTimeout)...)
@@ -481,8 +599,6 @@ func (x *scene) seeApplication(h *hosting) {
 			x.note(ownHangSeen, hangs[0].evidence())
 		}
 	}
-	x.seeFastCGI()
-	x.seeOthers(h)
 }
 
 // seeFastCGI tells whether FastCGI had no process left.
@@ -500,34 +616,21 @@ func (x *scene) seeFastCGI() {
 
 // seeOthers compares the request with others for the same page, and those of other machines.
 func (x *scene) seeOthers(h *hosting) {
-	r := x.r
-	list := x.samePage()
-	alike, clients := 0, map[string]bool{}
-	for _, q := range list {
-		if q.Outcome == Failed && q.Status == r.Status && q.Error == r.Error {
-			alike++
-			clients[hostName(q.Client)] = true
-		}
-	}
-	spared, fine := 0, map[string]bool{}
-	for _, q := range list {
-		if c := hostName(q.Client); q.Outcome == OK && c != "" && !clients[c] {
-			spared++
-			fine[c] = true
-		}
-	}
-	if alike > 1 && len(clients) == 1 && spared > 1 {
+	r, page := x.r, x.samePage()
+	s := page.failed[failure{r.Status, r.Error}]
+	if s != nil && slices.Contains(x.codes(), codeUnreadable) && s.n > 1 && !s.several && s.client != "" && page.well-page.clients[s.client] > 1 {
 		x.note(someClients)
-		x.say("through", hostName(r.Client))
-		x.context = append(x.context, fmt.Sprintf("All %d failures of this page are of requests from %s; %s from %s went well.", alike, hostName(r.Client),
-			counted(spared, "request", "requests"), strings.Join(sortedKeys(fine), ", ")))
+		x.say("through", s.client)
+		x.context = append(x.context, fmt.Sprintf("All %d failures of this page are of requests from %s; %s from others went well.", s.n, s.client,
+			counted(page.well-page.clients[s.client], "request", "requests")))
 	}
 	x.seeMethods(h)
 	if r.Side == Client && !r.Proxied && r.Outcome == Failed && r.Phase == PhaseTLS {
-		for _, q := range x.b.requests {
-			if q.Side == Client && q.Outcome == OK && x.b.on(q) != x.front && q.Host != "" && strings.EqualFold(q.Host, cmp.Or(r.Host, hostOf(r.URL))) && strings.HasPrefix(q.URL, "https:") {
+		host := strings.ToLower(cmp.Or(r.Host, hostOf(r.URL)))
+		for _, m := range x.b.machines {
+			if m != x.front && m.hosts.hosts[host] {
 				x.note(othersFine)
-				x.say("other", cmp.Or(x.b.on(q).Name, "another machine"))
+				x.say("other", cmp.Or(m.Name, "another machine"))
 				break
 			}
 		}
@@ -542,28 +645,23 @@ func (x *scene) seeMethods(h *hosting) {
 	if slices.Contains(repeatable, x.r.Method) || x.r.Outcome != Failed || !slices.ContainsFunc(x.codes(), func(c Code) bool { return slices.Contains(brokenCodes, c) }) {
 		return
 	}
-	failed, fine := 0, 0
-	for _, list := range h.pages {
-		for _, q := range list {
-			switch {
-			case q.Outcome == OK && slices.Contains(repeatable, q.Method):
-				fine++
-			case q.Outcome == Failed && q.Error == x.r.Error && slices.Contains(repeatable, q.Method):
-				return
-			case q.Outcome == Failed && q.Error == x.r.Error:
-				failed++
-			}
-		}
-	}
-	if quick := x.r.sight != nil && x.r.sight.took >= 0 && x.r.sight.took < 50*time.Millisecond; quick && failed > 1 && fine > 1 {
+	fared := h.broken[x.r.Error]
+	quick := x.r.sight != nil && x.r.sight.took >= 0 && x.r.sight.took < 50*time.Millisecond
+	if quick && fared != nil && fared[0] == 0 && fared[1] > 1 && h.repeated > 1 {
 		x.note(postsOnly)
-		x.context = append(x.context, fmt.Sprintf("All %d that failed so are of a method that is never sent twice by itself; %s of others went well.", failed, counted(fine, "request", "requests")))
+		x.context = append(x.context, fmt.Sprintf("All %d that failed so are of a method that is never sent twice by itself; %s of others went well.", fared[1], counted(h.repeated, "request", "requests")))
 	}
 }
 
 // seePorts tells what the machine's event log and netstat have on ports.
 func (x *scene) seePorts() {
+	if connects := slices.ContainsFunc(x.codes(), func(c Code) bool { return slices.Contains(portCodes, c) }); !connects && x.r.status() != "502.5" {
+		return
+	}
 	x.noteAll(portsShort, x.front.during(x.r.Start-30*Minute, x.end()+Minute, "", eventlog.PortReused, eventlog.PortsExhausted))
+	if !x.has(portsShort) && x.front.covers(systemLog, x.end()) {
+		x.rejected = append(x.rejected, Rejection{"C3", "ports used up: the System log covers the time and has no Tcpip 4227 or 4231"})
+	}
 	binds := x.front.during(x.r.Start-10*Minute, x.end()+Minute, "", eventlog.BindFailed)
 	x.noteAll(bindRefused, binds)
 	if len(binds) > 0 {
@@ -637,11 +735,13 @@ func (x *scene) seeSockets(h *hosting) {
 	}
 }
 
+// pipeCodes say that the other end of a pipe is gone.
+var pipeCodes = []Code{109, 232}
+
 // seeNode tells whether iisnode found its pipe to Node closed, and whether that comes at a steady pace.
 func (x *scene) seeNode(h *hosting) {
-	const brokenPipe, pipeHasEnded Code = 232, 109
 	r, q := x.r, x.frebOf()
-	if r.Status != 500 || !slices.ContainsFunc(x.codes(), func(c Code) bool { return c == brokenPipe || c == pipeHasEnded }) {
+	if r.Status != 500 || !slices.ContainsFunc(x.codes(), func(c Code) bool { return slices.Contains(pipeCodes, c) }) {
 		return
 	}
 	x.note(pipeEnded)
@@ -651,13 +751,15 @@ func (x *scene) seeNode(h *hosting) {
 		}
 	}
 	// A request of one client that finds a good pipe leaves it to the next, which comes too late.
+	const enough, most = 5, 100
+	list := x.samePage().list
+	at, _ := slices.BinarySearchFunc(list, r.Start, func(o *Request, t etl.Time) int { return cmp.Compare(o.Start, t) })
 	var run []*Request
-	for _, o := range x.samePage() {
+	for _, o := range list[max(at-most, 0):min(at+most, len(list))] {
 		if hostName(o.Client) == hostName(r.Client) && o.Start.Sub(r.Start).Abs() < 10*time.Minute {
 			run = append(run, o)
 		}
 	}
-	const enough = 5
 	if len(run) < enough {
 		return
 	}
@@ -668,7 +770,8 @@ func (x *scene) seeNode(h *hosting) {
 		}
 	}
 	x.note(alternating)
-	x.context = append(x.context, fmt.Sprintf("Of %d requests for this page, one every %s, every second one fails.", len(run), spell(pace.Sub(0))))
+	each := run[len(run)-1].Start.Sub(run[0].Start) / time.Duration(len(run)-1)
+	x.context = append(x.context, fmt.Sprintf("Of %d requests for this page, one every %s, every second one fails.", len(run), spell(each.Round(100*time.Millisecond))))
 }
 
 // pageScenes returns a scene for each kind of error page that is of no request. Its request is what the page tells.
@@ -708,6 +811,7 @@ func (b *Builder) pageScenes() []*scene {
 		x.say("coded", coded)
 		x.say("page", cmp.Or(pagePath(p.URL), "the page"))
 		x.say("file", path.Base(s.in.Path))
+		x.lookFront(p)
 		out = append(out, x)
 	}
 	return out

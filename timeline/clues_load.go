@@ -248,4 +248,3 @@ func bytesText(n uint64) string {
 	}
 	return fmt.Sprintf("%d bytes", n)
 }
-

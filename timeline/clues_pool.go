@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/errorpage"
 	"github.com/etwhy/etwhy/decode/eventlog"
 	"github.com/etwhy/etwhy/decode/iisconfig"
 	"github.com/etwhy/etwhy/etl"
@@ -23,6 +24,7 @@ const (
 	someCrashed  clue = "as many worker processes crashed just before as switch a pool off, of which pool is not told"
 	poolHung     clue = "worker processes of the pool did not answer WAS"
 	poolIdentity clue = "the account of the pool does not work"
+	identityOff  clue = "WAS switched the pool off for its account"
 	moduleFailed clue = "a native module could not be loaded"
 	channelLost  clue = "the listener channel of worker processes failed"
 	severalPools clue = "that befell several pools at once"
@@ -36,12 +38,12 @@ const (
 	queueSlow    clue = "the answers of the pool had become slow"
 	workerDied   clue = "a worker process of the pool crashed at that time"
 	workerMayDie clue = "a worker process crashed at that time, of which pool is not told"
-	workerHung   clue = "a worker process of the pool did not answer WAS at that time"
 	workerForced clue = "a worker process of the pool did not stop in time and was ended"
 	workerNew    clue = "the pool was recycled at that time"
 	noKernelRoom clue = "HTTP.sys refused connections for want of kernel memory"
 	tooMany      clue = "HTTP.sys refused connections beyond a limit"
 	noHeaders    clue = "many connections brought no whole request"
+	frontAnswer  clue = "a tier in front of the servers made the page, and no log of theirs has such an answer"
 	leftQueued   clue = "HTTPERR tells that the client left before a worker process had the request"
 )
 
@@ -105,7 +107,7 @@ func (x *scene) lookOutage(o *outage) {
 				e.Text += fmt.Sprintf(", line %d", n)
 			}
 			if o.rolled {
-				e.Text += " (log rolled since)"
+				e.Text += " (the log has rolled since)"
 			}
 			x.instead = &e
 		}
@@ -170,9 +172,12 @@ func (x *scene) lookFall(o *outage) {
 		case eventlog.DisabledRapidFail:
 			x.note(poolDisabled, e)
 		case eventlog.DisabledIdentity:
-			x.note(poolIdentity, e)
-		default:
+			x.note(poolIdentity)
+			x.note(identityOff, e)
+		case eventlog.DisabledStart:
 			x.note(poolStartOff, e)
+		default:
+			x.context = append(x.context, sentenceOf(off.String())+".")
 		}
 	}
 	begun = min(begun, x.lookCrashes(o, since, until, int(pool.RapidFail.MaxFailures.Value)))
@@ -258,7 +263,7 @@ func (x *scene) lookCrashes(o *outage, since, until etl.Time, most int) etl.Time
 	}
 	e := Evidence{Input: list[0].input, Time: list[0].Time, Key: true, Text: fmt.Sprintf("w3wp.exe (PID %d) crashed", list[0].PID)}
 	if n > 1 {
-		e.Text = fmt.Sprintf("w3wp.exe crashed %d times to %s", n, clockTime(last, "15:04:05"))
+		e.Text = fmt.Sprintf("w3wp.exe crashed %d times until %s", n, clockTime(last, "15:04:05"))
 	}
 	e.Text += " (" + strings.Join(sources, ", ") + ")"
 	what := poolCrashed
@@ -421,7 +426,8 @@ func (x *scene) lookAccount(o *outage, since, until etl.Time, pool iisconfig.Poo
 	if off != nil && off.Detail != eventlog.DisabledRapidFail {
 		code = cmp.Or(win32Number(off.Code), win32Number(code))
 		if _, known := accountErrors[code]; known && off.Detail == eventlog.DisabledStart {
-			x.note(poolIdentity, off.evidence())
+			x.note(poolIdentity)
+			x.note(identityOff, off.evidence())
 		}
 	}
 	x.say("account", account)
@@ -559,7 +565,7 @@ func (x *scene) lookChanges(o *outage, begun etl.Time) {
 		list = list[n-2:]
 	}
 	for _, h := range list {
-		for _, c := range []clue{poolDisabled, poolStartOff, poolIdentity, moduleFailed, channelLost, someCrashed, workerDied, workerNew} {
+		for _, c := range []clue{poolDisabled, poolStartOff, identityOff, moduleFailed, channelLost, someCrashed, workerDied, workerNew} {
 			if e := h.evidence(); x.has(c) {
 				e.Key = false // what it has to do with it is not told
 				x.note(c, e)
@@ -777,8 +783,11 @@ func (x *scene) lookWorker(o *outage) {
 		x.note(systemKnown)
 	}
 	begun := o.first
-	for _, h := range m.during(o.first-5*etl.Second, o.last+dump, o.pool, eventlog.Crash, eventlog.PingFailed, eventlog.StopTimeout) {
-		what := map[eventlog.FactKind]clue{eventlog.Crash: workerDied, eventlog.PingFailed: workerHung, eventlog.StopTimeout: workerForced}[h.Kind]
+	for _, h := range m.during(o.first-5*etl.Second, o.last+dump, o.pool, eventlog.Crash, eventlog.StopTimeout) {
+		what := workerDied
+		if h.Kind == eventlog.StopTimeout {
+			what = workerForced
+		}
 		switch {
 		case h.Pool != "":
 			x.note(what, h.evidence())
@@ -864,6 +873,20 @@ func (x *scene) lookLimits() {
 	x.say("request limit", limit(runtime.AppConcurrentRequestLimit))
 	x.say("asp limit", limit(runtime.AppRequestQueueLimit))
 	x.say("ofpool", map[bool]string{true: " of pool " + r.AppPool}[r.AppPool != ""])
+}
+
+// lookFront looks whether an error page is of a tier in front of the servers, whose logs have no such answer.
+func (x *scene) lookFront(p *errorpage.Page) {
+	if p.MadeBy != errorpage.AppService && p.MadeBy != errorpage.ApplicationGateway {
+		return
+	}
+	logs := false
+	for _, m := range x.b.machines {
+		logs = logs || m.has(x.b, KindIISLog) || m.has(x.b, KindHTTPERR)
+	}
+	if logs && !slices.ContainsFunc(x.b.requests, func(r *Request) bool { return r.Status == p.Status }) {
+		x.note(frontAnswer)
+	}
 }
 
 // sentenceOf begins a text with a capital letter.

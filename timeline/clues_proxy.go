@@ -25,8 +25,10 @@ const (
 	behindLong    clue = "the content server went on with it for much longer than it was waited for"
 	behindWaited  clue = "the content server's worker got it late"
 	behindWhole   clue = "the content server sent its answer whole"
+	behindLeft    clue = "HTTP.sys of the content server saw the proxy leave just then"
 	behindDropped clue = "HTTP.sys of the content server lost the connection"
-	behindRan     clue = "the page ran"
+	behindRan     clue = "the page was done without an answer when the connection ended"
+	askerLeft     clue = "the client of the proxy left"
 	leftDirect    clue = "the other end closed the connection"
 
 	workerCrashed clue = "the worker process of the request ended unexpectedly"
@@ -83,6 +85,7 @@ func (x *scene) lookProxy() {
 	if x.r.Side != Client {
 		return
 	}
+	x.say("answer", orElse(x.r.status(), "no answer"))
 	x.agreeFront()
 	x.lookAtLimit()
 	x.lookAtWork()
@@ -104,7 +107,7 @@ func (x *scene) lookProxy() {
 // at turns a time of the request into one of a machine's clock.
 func (x *scene) at(m *Machine, t etl.Time) etl.Time { return t.Add(-x.shift(m)) }
 
-// pages returns the passage of the proxy.
+// passage returns what went through the proxy.
 func (x *scene) passage() *passage { return x.b.passed(x.front) }
 
 // agreeFront sees whether the log or the FREB file of the machine gives the error that its trace shows.
@@ -133,27 +136,34 @@ func (x *scene) agreeFront() {
 // lookForAbsence sees whether the content server's log would have the request and does not.
 func (x *scene) lookForAbsence() {
 	r, m := x.r, x.back
-	if m == nil || m == x.front || x.behind != nil || r.sight != nil && len(r.sight.rivals) > 0 {
+	if r.sight != nil && len(r.sight.rivals) > 0 {
+		if !x.has(rivalsLater) {
+			x.context = append(x.context, "Several requests of the content servers fit this one by URL and time, so none was taken for it. With X-ARR-LOG-ID in their logs it could be told.")
+		}
+		return
+	}
+	if m == nil || m == x.front || x.behind != nil {
 		return
 	}
 	from, to := x.at(m, r.Start), x.at(m, x.end())
 	if !m.covers(KindIISLog, from) || !m.covers(KindIISLog, to) {
-		if end := m.ends(KindIISLog, to); end != 0 {
+		if end := m.ends(KindIISLog, to); end != 0 && end < to+lateness {
 			x.context = append(x.context, "The log of "+m.Name+" does not have the request; it ends "+clockTime(end, "15:04:05")+" UTC, and logs are written late.")
 		}
 		return
 	}
 	// The clocks may differ, and a URL may have been rewritten: nothing like it, and not around the time.
 	const around = 5 * Minute
-	page := r.paths()
 	asker := hostName(r.Client)
-	for _, q := range x.b.servedAt(m) {
-		client := hostName(q.Client)
-		if a, ok := plainAddress(client); ok && len(x.front.addresses) > 0 && !x.front.addresses[a] && client != asker {
-			continue // of another client
-		}
-		if q.into == nil && q.Method == r.Method && slices.Contains(page, pathOfRequest(q)) && q.Start < to+around && ended(q) > from-around {
-			return
+	for _, page := range r.paths() {
+		for _, q := range x.b.look().pages[pageKey{m, r.Method, page}] {
+			client := hostName(q.Client)
+			if a, ok := plainAddress(client); ok && len(x.front.addresses) > 0 && !x.front.addresses[a] && client != asker {
+				continue // of another client
+			}
+			if q.into == nil && q.Start < to+around && ended(q) > from-around {
+				return
+			}
 		}
 	}
 	x.note(behindAbsent)
@@ -167,7 +177,7 @@ func (x *scene) lookAtLimit() {
 	r := x.r
 	took := time.Duration(0)
 	if x.behind != nil {
-		took = served(x.behind)
+		took = busy(x.behind)
 	}
 	if rivals := x.rivalsLater(); took == 0 && rivals > 0 {
 		took = rivals
@@ -189,14 +199,14 @@ func (x *scene) lookAtLimit() {
 	}
 	x.say("limitset", where)
 	enough := roundUp(took)
-	set2 := "raise " + where + " above " + spell(took)
+	raise := "raise " + where + " above " + spell(took)
 	if enough > 0 {
-		set2 += ", to " + spell(enough)
+		raise += ", to " + spell(enough)
 		if farm != "" {
-			set2 += fmt.Sprintf(": appcmd set config -section:webFarms /[name='%s'].applicationRequestRouting.protocol.timeout:%s /commit:apphost", farm, clockSpan(enough))
+			raise += fmt.Sprintf(": appcmd set config -section:webFarms /[name='%s'].applicationRequestRouting.protocol.timeout:%s /commit:apphost", farm, clockSpan(enough))
 		}
 	}
-	x.say("raise", set2)
+	x.say("raise", raise)
 	x.near(enough)
 	x.ladder(set, where)
 }
@@ -229,11 +239,11 @@ func (x *scene) limit() (set iisconfig.Setting[time.Duration], where, farm strin
 	m := x.front
 	if f, ok := x.farm(); ok {
 		set = m.settings.FarmTimeout(f.Name)
-		return set, "the time-out of farm " + f.Name + " (" + told(set) + ")", f.Name
+		return set, "the time-out of farm " + f.Name + " (" + setTo(set) + ")", f.Name
 	}
 	if _, ok := m.settings.Proxy(""); ok && x.has(fromARR) {
 		set = m.settings.ProxyTimeout("")
-		return set, "the time-out of the proxy (" + told(set) + ")", ""
+		return set, "the time-out of the proxy (" + setTo(set) + ")", ""
 	}
 	switch {
 	case x.has(fromARR):
@@ -244,8 +254,8 @@ func (x *scene) limit() (set iisconfig.Setting[time.Duration], where, farm strin
 	return set, "the caller's time-out", ""
 }
 
-// told says what a limit is set to and where.
-func told(set iisconfig.Setting[time.Duration]) string {
+// setTo says what a limit is set to and where.
+func setTo(set iisconfig.Setting[time.Duration]) string {
 	if set.Set {
 		return spell(set.Value) + ", " + set.Source()
 	}
@@ -288,18 +298,11 @@ func (x *scene) near(enough time.Duration) {
 	if len(times) < 3 || enough == 0 {
 		return
 	}
-	longest := slices.Max(times)
+	longest := times[len(times)-1]
 	for _, l := range roundLimits { // the smallest that saves nearly all
-		n := 0
-		for _, d := range times {
-			if d < l {
-				n++
-			}
-		}
-		if n >= len(times)*9/10 && n > 0 {
-			s := fmt.Sprintf("A limit of %s would have saved %d of %d such requests; the slowest took %s.", spell(l), n, len(times), spell(longest))
-			x.context = append(x.context, s)
-			break
+		if n, _ := slices.BinarySearch(times, l); n >= len(times)*9/10 {
+			x.context = append(x.context, fmt.Sprintf("A limit of %s would have saved %d of %d such requests; the slowest took %s.", spell(l), n, len(times), spell(longest)))
+			return
 		}
 	}
 }
@@ -341,9 +344,15 @@ func (x *scene) rivalsLater() time.Duration {
 		if q.sight == nil || !departed[q.sight.win32] && q.sight.freb == nil {
 			return 0
 		}
-		least, most = min(least, served(q)), max(most, served(q))
+		least, most = min(least, busy(q)), max(most, busy(q))
 	}
 	if waited <= 0 || least <= waited {
+		return 0
+	}
+	if list := x.passage().pages[w.path]; len(list) > 0 { // they are only the first of them
+		least, most = list[0], list[len(list)-1]
+	}
+	if least <= waited {
 		return 0
 	}
 	evidence := make([]Evidence, 0, len(w.rivals))
@@ -367,7 +376,7 @@ func (x *scene) lookAtWork() {
 	}
 	w := q.sight
 	f := w.freb
-	took := served(q)
+	took := busy(q)
 	queue, upload, send, work := time.Duration(-1), time.Duration(-1), time.Duration(-1), time.Duration(-1)
 	if q.kind() == KindETL {
 		for i := range q.Phases {
@@ -397,7 +406,10 @@ func (x *scene) lookAtWork() {
 		announced, err := strconv.ParseUint(f.Answered.Get("Content-Length"), 10, 63)
 		switch {
 		case f.Flush.Code == 0 && f.BytesSent == 0 && !f.NoEnd:
-			x.note(behindRan)
+			// A connection that something in between had cut would have left the page running.
+			if f.End.Add(x.shift(x.back)) <= x.end()+100*etl.Millisecond {
+				x.note(behindRan)
+			}
 		case f.Flush.Code != 0 || f.NoEnd || w.reason != "": // not to the end
 		case err == nil && f.BytesSent >= announced, logged(q):
 			x.note(behindWhole, quoted(q))
@@ -410,28 +422,30 @@ func (x *scene) lookAtWork() {
 		x.note(behindWhole, quoted(q))
 		x.say("answersize", "by its log")
 	}
-	if w.reason == "Connection_Dropped" {
+	switch left := x.at(x.back, x.end()).Sub(ended(q)).Abs(); {
+	case w.reason == "Connection_Dropped":
 		x.note(behindDropped)
+	case w.reason == "Client_Reset" && left < 3*time.Second: // HTTPERR has whole seconds
+		x.note(behindLeft)
 	}
 	if r := x.r; r.Outcome == Failed && (queue >= 0 || work >= 0 || upload >= 0) {
 		var parts []string
 		for _, p := range []struct {
 			what string
 			d    time.Duration
-		}{{"upload", upload}, {"the queue of HTTP.sys", queue}, {"the worker process", work}, {"sending", send}} {
+		}{{"the upload", upload}, {"the queue of HTTP.sys", queue}, {"the worker process", work}, {"sending", send}} {
 			if p.d >= 50*time.Millisecond {
-				parts = append(parts, spell(p.d)+" in "+strings.Replace(p.what, "upload", "the upload", 1))
+				parts = append(parts, spell(p.d)+" in "+p.what)
 			}
 		}
-		s := "Of the content server's " + spell(took) + ", " + strings.Join(parts, ", ")
 		if upload >= 0 && upload < 50*time.Millisecond {
-			s += ", none in the upload"
+			parts = append(parts, "no upload")
 		}
 		if queue >= 0 && queue < 50*time.Millisecond {
-			s += ", none in the queue"
+			parts = append(parts, "no queueing")
 		}
 		if len(parts) > 0 {
-			x.context = append(x.context, s+".")
+			x.context = append(x.context, "The content server's "+spell(took)+": "+strings.Join(parts, ", ")+".")
 		}
 	} else if r.Outcome == Failed && w.kind == KindIISLog && took > time.Second {
 		x.context = append(x.context, "The "+spell(took)+" are all of it: upload, queue and work are not told apart in a log. Failed Request Tracing of the content server would.")
@@ -492,40 +506,48 @@ func (x *scene) lookAtWorker() {
 		}
 		if o.Kind == eventlog.StopTimeout && pid != 0 && o.PID == pid || abandoned && o.Kind != eventlog.ConfigChanged {
 			x.note(workerRetired, o.evidence())
+			x.note(workerServed, quoted(q))
 			x.say("recycle", o.String())
 		}
 	}
-	down := m.during(0, end+2*etl.Second, "", eventlog.SystemStop, eventlog.SystemCrash, eventlog.SystemStart)
-	if n := len(down); n > 0 && down[n-1].Kind != eventlog.SystemStart {
-		o := down[n-1]
-		for n > 1 && down[n-2].Kind == o.Kind && down[n-2].Time > o.Time-Minute { // two events tell of it
+	power := x.b.look().power[m]
+	if n := before(power, end+2*etl.Second); n > 0 && power[n-1].Kind != eventlog.SystemStart {
+		until := ""
+		if n < len(power) && power[n].Kind == eventlog.SystemStart {
+			until = " and came up again at " + clockTime(power[n].Time, "15:04:05")
+		}
+		o := power[n-1]
+		for n > 1 && power[n-2].Kind == o.Kind && power[n-2].Time > o.Time-Minute { // two events tell of it
 			n--
-			o = down[n-1]
+			o = power[n-1]
 		}
 		if o.Time < start {
 			x.note(serverDown, o.evidence())
 		} else {
 			x.note(serverStopped, o.evidence())
 		}
-		until := ""
-		if up := m.during(end, math.MaxInt64, "", eventlog.SystemStart); len(up) > 0 {
-			until = " and came up again at " + clockTime(up[0].Time, "15:04:05")
-		}
 		x.say("downsince", clockTime(o.Time, "15:04:05")+until)
 	}
-	x.lookForStart(m, pool, start, end)
-	for _, o := range m.during(start-10*Minute, end+lateness, "", eventlog.BindFailed) {
-		x.note(bindTrouble, o.evidence())
-		x.say("binding", orElse(o.Detail, "its address"))
-		break
+	if slices.Contains(timerCodes, r.Error) || slices.Contains(timerCodes, r.WinHTTP.Code) {
+		x.lookForStart(m, pool, start, end)
+	}
+	if r.Phase == PhaseConnect || r.Phase == "" {
+		for _, o := range m.during(start-10*Minute, end+lateness, "", eventlog.BindFailed) {
+			x.note(bindTrouble, o.evidence())
+			x.say("binding", orElse(o.Detail, "its address"))
+			break
+		}
 	}
 }
 
 // lookForStart sees whether the request was the first that the application had to start for.
 func (x *scene) lookForStart(m *Machine, pool string, start, end etl.Time) {
-	list := m.during(start-12*60*Minute, end, pool, eventlog.AppStarted, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop, eventlog.SystemStart, eventlog.AppRecycle)
-	for _, o := range slices.Backward(list) {
-		if o.Kind != eventlog.IdleStop && o.Time < start-coldWithin {
+	list := x.b.look().starts[m]
+	for _, o := range slices.Backward(list[:before(list, end)]) {
+		if o.Time < start-sameDay {
+			return
+		}
+		if o.Kind != eventlog.IdleStop && o.Time < start-coldWithin || pool != "" && o.Pool != "" && !strings.EqualFold(o.Pool, pool) {
 			continue
 		}
 		if x.b.answeredBetween(m, o.Time, end) != nil {
@@ -549,7 +571,8 @@ func (x *scene) lookAtFarm() {
 	x.say("farmname", orElse(f.Name, "NAME"))
 	p := x.passage()
 	if ok && len(f.Servers) > 0 {
-		x.say("members", strings.Replace(counted(len(f.Servers), "member", "members"), "1 member", "the one member", 1))
+		x.say("members", either(len(f.Servers), "the only member of "+name+" is", "all "+strconv.Itoa(len(f.Servers))+" members of "+name+" are"))
+		x.say("member", f.Servers[0].Address)
 		x.lookAtMembers(&f)
 		x.lookAtTests(&f, p)
 	}
@@ -590,11 +613,12 @@ func (x *scene) lookAtMembers(f *iisconfig.Farm) {
 		if s.Enabled.Value {
 			return
 		}
-		lines = append(lines, s.Enabled.Source())
+		source := s.Enabled.Source()
+		if len(lines) > 0 { // the file once, and the lines
+			source = strconv.Itoa(s.Enabled.Line)
+		}
+		lines = append(lines, source)
 		evidence = append(evidence, Evidence{Input: x.settingInput(s.Enabled.File), Text: "member " + s.Address + " of farm " + f.Name + " has enabled=\"false\" (" + s.Enabled.Source() + ")", Key: true})
-	}
-	if !f.Enabled.Value {
-		lines = append(lines, f.Enabled.Source())
 	}
 	x.note(memberSlots, evidence...)
 	x.say("where", strings.Join(lines, ", "))
@@ -695,8 +719,11 @@ func statusRange(s string) (low, high int) {
 // is gone, and nothing has got through since.
 func (x *scene) lookForLostState(p *passage) {
 	r, m := x.r, x.front
-	list := m.during(r.Start-24*60*Minute, r.Start+etl.Second, "", eventlog.IdleStop, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.Crash)
-	for _, o := range slices.Backward(list) {
+	list := x.b.look().stops[m]
+	for _, o := range slices.Backward(list[:before(list, r.Start+etl.Second)]) {
+		if o.Time < r.Start-24*60*Minute {
+			return
+		}
 		if o.Pool != "" && !x.inPool(o.Pool, p) || o.Pool == "" && !isWorker(o.Image) {
 			continue
 		}
@@ -809,6 +836,9 @@ func (x *scene) lookAtTunnel() {
 	}
 	if lasted > 0 && lasted < atOnce {
 		x.note(tunnelShort)
+	}
+	if x.f.seen.has(factClosedHere) {
+		x.context = append(x.context, "This machine ended the connection to "+r.Server+" itself.")
 	}
 	if set, where, _ := x.limit(); set.Value > 0 && near(lasted, set.Value) {
 		x.note(tunnelTimed)
@@ -935,6 +965,15 @@ func (x *scene) lookAtConnection() {
 	if w := r.sight; w != nil && w.freb != nil && strings.EqualFold(w.freb.Received.Get("Expect"), "100-continue") {
 		x.note(expectWait)
 	}
+	if x.r.Proxied && r.Outcome == Cancelled {
+		x.note(askerLeft)
+	}
+	if w := r.sight; w != nil && w.freb != nil && w.freb.Forward() != nil && r.Connection != nil && r.Outcome == Failed {
+		member, ok := plainAddress(w.freb.Forward().Server)
+		if remote, _ := plainAddress(r.Connection.Remote); ok && remote != "" && remote != member {
+			x.context = append(x.context, "The connection went to "+r.Connection.Remote+", not to the member "+member+" that had been chosen: a proxy may stand in between (netsh winhttp show proxy).")
+		}
+	}
 	if u := x.target(); u != "" {
 		x.note(loopbackTarget)
 		x.say("target", u)
@@ -953,11 +992,9 @@ func (x *scene) lookAtConnection() {
 		x.note(idleRace)
 	}
 	if m := x.back; m != nil && m != x.front {
-		for _, i := range m.Inputs {
-			for _, e := range x.b.sessions[i].idled {
-				if e.client == k.Local && (e.at-x.at(m, x.end())) < 3*etl.Second && (x.at(m, x.end())-e.at) < 3*etl.Second {
-					x.note(idleClosed, Evidence{Input: i, Time: e.at, Text: "Timer_ConnectionIdle: HTTP.sys closed the connection from " + e.client, Key: true})
-				}
+		for _, e := range x.b.look().idled[m][k.Local] {
+			if e.at.Sub(x.at(m, x.end())).Abs() < 3*time.Second {
+				x.note(idleClosed, Evidence{Input: e.input, Time: e.at, Text: "Timer_ConnectionIdle: HTTP.sys closed the connection from " + k.Local, Key: true})
 			}
 		}
 	}

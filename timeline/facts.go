@@ -63,6 +63,7 @@ const (
 	factFrames      // what came back are frames of HTTP/2, to a request in HTTP/1.1
 	factCoreToken   // the request carries the mark that the ASP.NET Core Module puts on those it passes on
 	factDeflate     // the answer agrees on compressed WebSocket messages
+	factClosedHere  // and this machine ended the connection
 )
 
 // has reports whether all bits of g are in f.

@@ -111,7 +111,9 @@ func (b *Builder) joinWitnesses() {
 					hub, by = q, byClient
 				}
 			}
-			clients[endpoint] = append(clients[endpoint], r)
+			if r.kind() != KindHTTPERR { // nothing comes after these that could be of the same request
+				clients[endpoint] = append(clients[endpoint], r)
+			}
 		}
 		if hub != nil && (hub.kind() == r.kind() || !meets(hub, r, 0, sameDay)) {
 			hub = nil
@@ -150,8 +152,17 @@ func (b *Builder) joinWitnesses() {
 		end := hub.End
 		return !end.IsZero() && r.End <= end+etl.Second && r.End > end-2*etl.Second && r.Start <= hub.Start+2*etl.Second
 	}
-	joinUnique(rest, func(r *Request) []*Request { return pages[pageKey{b.on(r), r.Method, pathOfRequest(r)}] }, fits,
-		func(hub, r *Request) { hub.absorb(r, byURL, Likely) }, nil)
+	// Of requests that follow each other within a second, the length tells them apart: that of a log is rounded to
+	// milliseconds, and FREB's clock ticks every 16.
+	exact := func(hub, r *Request) bool {
+		const tick = 20 * time.Millisecond
+		return fits(hub, r) && r.sight.took >= 0 && hub.End/etl.Second == r.End/etl.Second && (r.sight.took-hub.Duration()).Abs() <= tick
+	}
+	for _, fit := range []func(hub, r *Request) bool{exact, fits} {
+		joinUnique(rest, func(r *Request) []*Request { return pages[pageKey{b.on(r), r.Method, pathOfRequest(r)}] }, fit,
+			func(hub, r *Request) { hub.absorb(r, byURL, Likely) }, nil)
+		rest = slices.DeleteFunc(rest, func(r *Request) bool { return r.into != nil })
+	}
 }
 
 // sameDay is how far apart the clocks of two machines may be at the most.
@@ -471,7 +482,7 @@ var reached = map[freb.Phase]fact{
 func (b *Builder) joinBehind() {
 	var fronts []*Request
 	ids, forwarded, clients := map[string][]*Request{}, map[string][]*Request{}, map[string][]*Request{}
-	pages := map[[2]string][]*Request{}
+	pages := map[pageKey][]*Request{}
 	for _, r := range b.requests {
 		switch {
 		case r.into != nil:
@@ -490,7 +501,8 @@ func (b *Builder) joinBehind() {
 				clients[r.Client] = append(clients[r.Client], r)
 			}
 			for _, p := range r.paths() {
-				pages[[2]string{r.Method, p}] = append(pages[[2]string{r.Method, p}], r)
+				key := pageKey{b.on(r), r.Method, p}
+				pages[key] = append(pages[key], r)
 			}
 		}
 	}
@@ -553,11 +565,31 @@ func (b *Builder) joinBehind() {
 		}
 		return q.Start+d >= p.Start-slack && q.Start+d <= ended(p)+slack && q.Start+d <= p.Start+5*etl.Second+slack
 	}
+	for _, list := range pages {
+		slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
+	}
+	// Of each other machine, those that began at about the time, by its clock.
+	around := func(p *Request, path string) (out []*Request) {
+		const slack = 5*etl.Second + 2*etl.Second
+		at := b.on(p)
+		for _, on := range b.machines {
+			list := pages[pageKey{on, p.Method, path}]
+			if on == at || len(list) == 0 {
+				continue
+			}
+			d := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
+			began := func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) }
+			from, _ := slices.BinarySearchFunc(list, p.Start-d-slack, began)
+			to, _ := slices.BinarySearchFunc(list, ended(p)-d+slack+1, began)
+			out = append(out, list[from:max(from, to)]...)
+		}
+		return out
+	}
 	joinUnique(rest, func(p *Request) []*Request {
-		list := pages[[2]string{p.Method, pathOfRequest(p)}]
+		list := around(p, pathOfRequest(p))
 		if len(p.Attempts) > 0 {
 			if sent := pathOf(p.Attempts[0].URL); sent != pathOfRequest(p) {
-				list = slices.Concat(list, pages[[2]string{p.Method, sent}])
+				list = append(list, around(p, sent)...)
 			}
 		}
 		return list
@@ -682,7 +714,12 @@ func (b *Builder) setClocks(fronts []*Request) {
 		if p.Outcome == OK && !p.End.IsZero() && !q.End.IsZero() {
 			w.high = min(w.high, p.End-q.End+slack)
 		} else {
-			w.high = min(w.high, p.Start-q.Start+5*etl.Second)
+			// What waited in the queue reached its worker late: its log counts from the first byte.
+			began := q.Start
+			if l := q.by(KindIISLog); l != nil && l.sight.took >= 0 {
+				began = min(began, l.Start)
+			}
+			w.high = min(w.high, p.Start-began+5*etl.Second)
 		}
 	}
 	for _, key := range order {

@@ -73,6 +73,9 @@ var tables = [...][]rule{
 	Server: slices.Concat(servedRules, poolRules, serverRules),
 }
 
+// pageRules are the rules for error pages that are of no request that the files know.
+var pageRules = slices.Concat(frontRules, coreAloneRules)
+
 // machineRules are the rules for machines, whatever their requests tell.
 var machineRules = slices.Concat(aloneRules, proxyAloneRules)
 
@@ -109,7 +112,7 @@ func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 		v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
 	}
 	if o := r.outage(); o != nil {
-		v.AtLeast = o.rolled
+		v.AtLeast = o.rolled || b.sessions[r.Input].passedFailed > 0
 	}
 	if alike != nil {
 		j.share(v)
@@ -151,11 +154,11 @@ func (b *Builder) discover(j *judge) {
 		}
 	}
 	for _, x := range b.pageScenes() {
-		i := slices.IndexFunc(coreAloneRules, func(u rule) bool { return u.fits(x) })
-		if i < 0 {
+		i := slices.IndexFunc(pageRules, func(u rule) bool { return u.fits(x) })
+		if i < 0 || told[x.front][pageRules[i].id] {
 			continue
 		}
-		v := coreAloneRules[i].verdict(x)
+		v := pageRules[i].verdict(x)
 		j.share(v)
 		b.discoveries = append(b.discoveries, Discovery{x.front, v})
 	}

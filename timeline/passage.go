@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/eventlog"
 	"github.com/etwhy/etwhy/decode/iisconfig"
 	"github.com/etwhy/etwhy/etl"
 )
@@ -46,7 +47,7 @@ func (b *Builder) passed(m *Machine) *passage {
 			case r.Outcome == OK:
 				p.well = append(p.well, ended(r))
 				if page := pathOfRequest(r); r.Status == 101 {
-					p.tunnels[page] = max(p.tunnels[page], served(r))
+					p.tunnels[page] = max(p.tunnels[page], busy(r))
 				}
 				if r.Restarts > 0 {
 					p.repeated[r.Server]++
@@ -63,6 +64,9 @@ func (b *Builder) passed(m *Machine) *passage {
 	}
 	slices.Sort(p.well)
 	slices.Sort(p.broken)
+	for _, list := range p.pages {
+		slices.Sort(list)
+	}
 	if b.passages == nil {
 		b.passages = map[*Machine]*passage{}
 	}
@@ -94,12 +98,12 @@ func (m *Machine) farms() []iisconfig.Farm {
 // late notes a request that the content server went on with while its client had left.
 func (p *passage) late(page string, q *Request) {
 	if w := q.sight; w != nil && (departed[w.win32] || w.freb != nil && departed[win32Of(w.freb.Flush.Code)]) {
-		p.pages[page] = append(p.pages[page], served(q))
+		p.pages[page] = append(p.pages[page], busy(q))
 	}
 }
 
-// served is how long a server was busy with a request, by the witness that counts most.
-func served(q *Request) time.Duration {
+// busy is how long a server was busy with a request, by the witness that counts most.
+func busy(q *Request) time.Duration {
 	took := q.Duration()
 	if w := q.sight; w != nil {
 		took = max(took, w.took)
@@ -167,29 +171,84 @@ func (b *Builder) findProbes() {
 	}
 }
 
-// servedAt returns the requests that a machine served, as the server at the end of the way, by their start.
-func (b *Builder) servedAt(m *Machine) []*Request {
-	if b.served == nil {
-		b.served = map[*Machine][]*Request{}
-		add := func(r *Request) { b.served[b.on(r)] = append(b.served[b.on(r)], r) }
-		for _, r := range b.requests {
-			if r.Side == Server {
-				add(r)
-			}
-			if r.sight != nil && r.sight.behind != nil {
-				add(r.sight.behind)
-			}
-		}
-		for _, list := range b.served {
-			slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
+// An index finds what a rule asks of a machine, of which there may be much.
+type index struct {
+	served map[*Machine][]*Request           // what it served as the end of the way, by start
+	pages  map[pageKey][]*Request            // the same by page
+	power  map[*Machine][]*occurrence        // when it was started and shut down
+	stops  map[*Machine][]*occurrence        // when a worker process was stopped or replaced
+	starts map[*Machine][]*occurrence        // after what an application had to start anew
+	idled  map[*Machine]map[string][]idleEnd // connections closed for being idle, by their client
+}
+
+// An idleEnd is the end of an idle connection, and the log that tells it.
+type idleEnd struct {
+	at    etl.Time
+	input int
+}
+
+// look returns the index, which is made when it is first asked for: after joining.
+func (b *Builder) look() *index {
+	if b.index != nil {
+		return b.index
+	}
+	x := &index{
+		served: map[*Machine][]*Request{}, pages: map[pageKey][]*Request{}, power: map[*Machine][]*occurrence{},
+		stops: map[*Machine][]*occurrence{}, starts: map[*Machine][]*occurrence{}, idled: map[*Machine]map[string][]idleEnd{},
+	}
+	b.index = x
+	add := func(r *Request) {
+		on := b.on(r)
+		x.served[on] = append(x.served[on], r)
+		for _, page := range r.paths() {
+			key := pageKey{on, r.Method, page}
+			x.pages[key] = append(x.pages[key], r)
 		}
 	}
-	return b.served[m]
+	for _, r := range b.requests {
+		if r.Side == Server {
+			add(r)
+		}
+		if r.sight != nil && r.sight.behind != nil {
+			add(r.sight.behind)
+		}
+	}
+	for _, list := range x.served {
+		slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
+	}
+	for _, m := range b.machines {
+		for _, o := range m.happened {
+			switch o.Kind {
+			case eventlog.SystemStart, eventlog.SystemStop, eventlog.SystemCrash:
+				x.power[m] = append(x.power[m], o)
+			case eventlog.IdleStop, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.Crash:
+				x.stops[m] = append(x.stops[m], o)
+			}
+			switch o.Kind {
+			case eventlog.AppStarted, eventlog.AppRecycle, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop, eventlog.SystemStart:
+				x.starts[m] = append(x.starts[m], o)
+			}
+		}
+		ends := map[string][]idleEnd{}
+		for _, i := range m.Inputs {
+			for _, e := range b.sessions[i].idled {
+				ends[e.client] = append(ends[e.client], idleEnd{e.at, i})
+			}
+		}
+		x.idled[m] = ends
+	}
+	return x
+}
+
+// before returns how many occurrences of a list, which is in time order, are not later than t.
+func before(list []*occurrence, t etl.Time) int {
+	i, _ := slices.BinarySearchFunc(list, t+1, func(o *occurrence, t etl.Time) int { return cmp.Compare(o.Time, t) })
+	return i
 }
 
 // answeredBetween reports whether a server answered a request that began after from and ended before to.
 func (b *Builder) answeredBetween(m *Machine, from, to etl.Time) *Request {
-	list := b.servedAt(m)
+	list := b.look().served[m]
 	i, _ := slices.BinarySearchFunc(list, from, func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) })
 	for ; i < len(list) && list[i].Start < to; i++ {
 		if q := list[i]; q.Outcome == OK && q.Status < 500 && q.Traffic != Probe && ended(q) < to {

@@ -13,9 +13,12 @@ const (
 // Codes by which a module says that it could not connect, and that its client had gone.
 var (
 	noConnectCodes = []Code{12029, 10061, 1225}
+	portCodes      = append([]Code{10048, 10055, codeTimeout, 12002}, noConnectCodes...) // where ports may be short, or a listener deaf
 	clientCodes    = []Code{64, 87, 995, 1229, 1236, 10053, 10054}
 	coreStatuses   = []string{"500.30", "500.31", "500.32", "500.33", "500.34", "500.35", "500.36", "500.37", "500.38", "502.5"}
 )
+
+func isTimer(c Code) bool { return slices.Contains(timerCodes, c) }
 
 // Neighbours of rules on ASP.NET Core.
 var (
@@ -29,7 +32,7 @@ var (
 var eitherSide = []rule{
 	{
 		id: "C3", statuses: []string{"502.5"}, see: []clue{portsShort}, unless: []clue{fromARR},
-		title: "{machine} was short of ports for outgoing connections, and {module} could not reach its application",
+		title: "{machine} was short of ports for outgoing connections when it answered 502.5",
 		open:  "which program opens so many connections",
 		near: []neighbour{
 			{"K1", 0, 0, "an application that fails by itself: Windows itself reported that ports were reused too soon"},
@@ -43,7 +46,6 @@ var eitherSide = []rule{
 		open:  "why its process ends or does not listen: the application's stdout log tells, which is not among what etwhy reads",
 		near: []neighbour{
 			{"T7", 0, 0, "slow application: it was not running"},
-			{"C3", 0, 0, "ports used up: no Tcpip 4227 or 4231 in these files"},
 		},
 		doNow:   []string{"start the application by hand in the site's folder on {machine} (the command is in web.config: processPath and arguments): the error shows at once"},
 		findOut: []string{"set stdoutLogEnabled=\"true\" at the aspNetCore element of web.config, repeat, and read the stdout log", "from {machine} get System.evtx for {from} to {to} UTC (ports: Tcpip 4227, 4231)"},
@@ -71,8 +73,7 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, ownStopSeen}, proof: []clue{shuttingDown, ownStopSeen},
-		title: "the process that got it was ending: {stop}",
-		open:  "nothing of weight",
+		title: "IIS gave it to an application that was shutting down: {stop}",
 		near: []neighbour{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline, and no worker process has the request"},
 			{"Q4", 0, 0, "queue full: that is QueueFull"},
@@ -82,7 +83,7 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, stopSeen},
-		title: "IIS gave it to an application that was shutting down (1255): {stop}",
+		title: "IIS gave it to an application that was shutting down: {stop}",
 		open:  "whether its own process was the one that ended, and what asked it to if no recycle is named",
 		near: []neighbour{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline, and no worker process has the request"},
@@ -103,7 +104,7 @@ var eitherSide = []rule{
 	{
 		id: "Q14", statuses: []string{"503.0", "503"}, see: []clue{socketsOff}, seeAny: []clue{socketRefused, socketAsked}, proof: []clue{socketsOff, socketRefused},
 		title:   "WebSockets are switched off for this site ({socketSetting}), and this request asked for one",
-		near:    []neighbour{{"Q1", 0, 0, "pool switched off: other requests of the same minute were answered"}},
+		near:    []neighbour{{"Q1", 0, 0, "pool switched off: then no worker process logs the request"}},
 		doNow:   []string{"set webSocket enabled=\"true\" at {socketSetting}; on Azure App Service: Configuration, General settings, Web sockets"},
 		findOut: []string{"was it switched off on purpose; the client's fallback (long polling) may do meanwhile"},
 	},
@@ -126,7 +127,7 @@ var leftRules = []rule{
 			moduleNotSlow, processWasUp,
 			{"R1", 0, 0, "broken off by the application: its answer had begun"},
 		},
-		doNow:   []string{"leave these out when you count failures; update the ASP.NET Core Module"},
+		doNow:   []string{"if such waits are normal for this page, leave these out when you count failures; update the ASP.NET Core Module"},
 		findOut: []string{"does {client} have a time-out, or do its users go on to another page"},
 	},
 	{
@@ -178,30 +179,30 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 	{
 		id: "T7", phases: []PhaseName{PhaseReceive, PhaseSend, ""}, codes: timerCodes, see: []clue{viaModule, limitRan}, unless: []clue{neverSent},
 		proof: []clue{limitRan, heldUp, toldTwice},
-		title: "{module} stopped waiting for the application after {waited} (its limit: {requestTimeout})",
+		title: "{module} stopped waiting for the application after {waited} (requestTimeout {requestTimeout})",
 		open:  "what the application was doing: it waits for something, or has no thread free; its own log or a dump of that time tells",
 		near: []neighbour{
 			notARR, processWasUp,
 			{"C1", 0, 0, "application down: it took the request"},
 		},
-		doNow:   []string{"if that is normal for this page, raise requestTimeout at the aspNetCore element of web.config ({limitFrom}); if not, find out why the application is silent"},
+		doNow:   []string{"if that is normal for this page, raise requestTimeout of the aspNetCore element in web.config ({limitFrom}); if not, find out why the application is silent"},
 		findOut: []string{"the application's stdout log from {started} UTC on (etwhy does not read it): when did it answer", "while it hangs: dotnet-dump collect -p PID of the application, or procdump -ma"},
 	},
 	{
 		id: "T7", codes: timerCodes, see: []clue{viaModuleSeen}, seeAny: []clue{limitRan, aroundLimit}, phases: []PhaseName{PhaseReceive, PhaseSend, ""}, unless: []clue{neverSent},
-		title: "{module} stopped waiting for the application after {waited} (its limit: {requestTimeout})",
+		title: "{module} stopped waiting for the application after {waited} (requestTimeout {requestTimeout})",
 		open:  "that it was this module follows from this machine's settings or from its limit; what the application was doing, its own log tells",
 		near: []neighbour{
 			notARR,
 			{"C1", 0, 0, "application down: that is 12029"},
 		},
-		doNow:   []string{"if that is normal for this page, raise requestTimeout at the aspNetCore element of web.config ({limitFrom}); if not, find out why the application is silent"},
+		doNow:   []string{"if that is normal for this page, raise requestTimeout of the aspNetCore element in web.config ({limitFrom}); if not, find out why the application is silent"},
 		findOut: []string{coreFREB, "the application's stdout log from {started} UTC on (etwhy does not read it): when did it answer"},
 	},
 	{
 		id: "T7", phases: []PhaseName{PhaseReceive, PhaseSend, ""}, codes: timerCodes, see: []clue{viaModule}, unless: []clue{neverSent}, unsure: always,
 		title: "{module} stopped waiting for the application after {waited}",
-		open:  "which limit that was: {requestTimeout} is {limitFrom}, and the wait was another",
+		open:  "which limit that was: requestTimeout is {requestTimeout} ({limitFrom}), and the wait was another",
 		near: []neighbour{
 			notARR,
 			{"C1", 0, 0, "application down: that is 12029"},
@@ -212,7 +213,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 
 	// No connection.
 	{
-		id: "C3", codes: append([]Code{10048, 10055}, noConnectCodes...), see: []clue{portsShort}, seeAny: []clue{viaModule, viaModuleSeen, viaNobody},
+		id: "C3", codes: slices.DeleteFunc(slices.Clone(portCodes), isTimer), see: []clue{portsShort}, seeAny: []clue{viaModule, viaModuleSeen, viaNobody},
 		title: "{machine} was short of ports for outgoing connections, and {module} got none to the application",
 		open:  "which program opens so many connections",
 		near: []neighbour{
@@ -227,18 +228,14 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 		open:  "whether that is the address that the request was for, and what stands in the way: the list of addresses that HTTP.sys may listen on, or another program on the port",
 		near: []neighbour{
 			{"T7", 0, 0, "slow application: no connection was made"},
-			{"C3", 0, 0, "ports used up: no Tcpip 4227 or 4231 in these files"},
 		},
 		doNow:   []string{"look at netsh http show iplisten on {machine}; if it has entries, add the address or delete them: netsh http delete iplisten ipaddress=..."},
 		findOut: []string{"on {machine}: netsh http show iplisten; netsh http show servicestate; netstat -ano: who has the port of {bind}"},
 	},
 	{
-		id: "C5", codes: append([]Code{12002, codeTimeout}, noConnectCodes...), see: []clue{deafPort}, seeAny: []clue{viaModule, viaModuleSeen, viaNobody}, unless: []clue{limitRan, aroundLimit}, unsure: always,
-		title: "no connection to the application was made, though a program listens on {listener} and connections to it hang",
-		open:  "whether that is the application, and why it takes no connections: netstat does not say when it was run",
-		near: []neighbour{
-			{"C3", 0, 0, "ports used up: no Tcpip 4227 or 4231 in these files"},
-		},
+		id: "C5", codes: portCodes, see: []clue{deafPort}, seeAny: []clue{viaModule, viaModuleSeen, viaNobody}, unless: []clue{limitRan, aroundLimit}, unsure: always,
+		title:   "no connection to the application was made, though a program listens on {listener} and connections to it hang",
+		open:    "whether that is the application, and why it takes no connections: netstat does not say when it was run",
 		doNow:   []string{"recycle the pool: the module starts the application anew"},
 		findOut: []string{"before that, a dump of the process that listens: procdump -ma PID: what do its threads wait for", whoForwards},
 	},
@@ -297,7 +294,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 		open:  "that the connection had been idle before: only a trace or the application's own log has its age",
 		near: []neighbour{
 			{"T7", 0, 0, "slow application: it was over within milliseconds"},
-			{"C1", 0, 0, "application down: it answered others right before and after"},
+			{"C1", 0, 0, "application down: that is 12029"},
 		},
 		doNow:   []string{"let the application keep idle connections longer than the module does (Kestrel: Limits.KeepAliveTimeout above 2 min), or let callers repeat the request"},
 		findOut: []string{"record: netsh trace with WinHttp and WebIO at level 5; was the connection used before, and for how long idle", whoForwards},
@@ -321,7 +318,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 		open:  "what is different about them: a header that {through} adds or passes on is likely, and no file here has both",
 		near: []neighbour{
 			{"T7", 0, 0, "slow application: it was over within milliseconds"},
-			{"X3", 0, 0, "an answer that is malformed for all: others read it"},
+			{"X3", 0, 0, "an answer that is malformed for all: requests of others went well"},
 		},
 		doNow:   []string{"let {through} leave out Upgrade, Connection and HTTP2-Settings headers for a test"},
 		findOut: []string{"record a request through {through} and one without it, and compare their headers"},
@@ -395,7 +392,6 @@ var servedRules = slices.Concat(eitherSide, []rule{
 	{
 		id: "R4", statuses: []string{"500.1011", "500.1013"}, see: []clue{pipeEnded, alternating}, proof: []clue{pipeTold, alternating},
 		title: "iisnode sent it down a pipe that Node had closed, as every second request",
-		open:  "nothing of weight",
 		near: []neighbour{
 			{"R2", 0, 0, "a crash of Node: the next request finds it at work"},
 			{"T7", 0, 0, "slow application: it was over within milliseconds"},

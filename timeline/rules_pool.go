@@ -18,7 +18,7 @@ var (
 var poolRules = []rule{
 	// The pool was off, and the event logs tell why.
 	{
-		id: "Q3", see: []clue{turnedAway, poolIdentity}, proof: []clue{turnedAway, poolIdentity},
+		id: "Q3", see: []clue{turnedAway, poolIdentity}, proof: []clue{turnedAway, identityOff},
 		title:   "application pool {pool} cannot run as {account}: {account trouble}",
 		near:    []neighbour{{"Q1", 0, 0, "crashes: no worker process could be started"}},
 		doNow:   []string{"{mend account}; then " + startPool},
@@ -176,14 +176,6 @@ var poolRules = []rule{
 		doNow:   []string{"find the slow pages before raising httpRuntime/appRequestQueueLimit or, in integrated mode, requestQueueLimit"},
 		findOut: []string{"on this machine: appcmd list requests; a dump of w3wp.exe; the IIS log for {from} to {to} UTC"},
 	},
-	{
-		id: "Q10", statuses: []string{"503.4"},
-		title:   "the queue of the FastCGI program was full: all its processes were busy",
-		open:    "what they are busy with",
-		near:    []neighbour{{"Q4", 0, 0, "queue of the pool full: that is QueueFull in HTTPERR"}},
-		doNow:   []string{"look at maxInstances and queueLength of the program in applicationHost.config (fastCgi)"},
-		findOut: []string{"how many of its processes run, what they wait for, and its own error log"},
-	},
 
 	// A worker process let go of requests.
 	{
@@ -192,12 +184,6 @@ var poolRules = []rule{
 		near:    []neighbour{{"R3", 0, 0, "recycling: WAS tells of a process that ended unexpectedly"}},
 		doNow:   []string{"{fix}"},
 		findOut: []string{"{get}", nextCrash},
-	},
-	{
-		id: "Q16", reasons: abandoned, see: []clue{workerHung}, proof: []clue{turnedAway, workerHung},
-		title:   "the worker process of pool {pool} did not answer WAS, and was ended with the request open",
-		open:    "what it hangs in",
-		findOut: []string{"{get}", hangDump},
 	},
 	{
 		id: "R3", reasons: abandoned, see: []clue{workerNew}, proof: []clue{turnedAway, workerNew, workerForced},
@@ -234,7 +220,7 @@ var poolRules = []rule{
 // aloneRules are for machines: what their files tell although no request of theirs shows it.
 var aloneRules = []rule{
 	{
-		id: "Q3", see: []clue{poolIdentity},
+		id: "Q3", seeAny: []clue{poolIdentity, identityOff},
 		title:   "at {at} UTC application pool {pool} could not run as {account}: {account trouble}",
 		doNow:   []string{"{mend account}; then " + startPool},
 		findOut: []string{"HTTPERR of {machine} for {from} to {to} UTC: which requests were refused"},
@@ -275,5 +261,16 @@ var aloneRules = []rule{
 		title:   "{silent} brought {machine} no whole request in time",
 		open:    "who opens them: scanners, health tests and address translation look alike",
 		findOut: []string{"HTTPERR of {machine}: the c-ip column of the lines with Timer_HeaderWait"},
+	},
+}
+
+// frontRules are for error pages that a tier in front of the servers made.
+var frontRules = []rule{
+	{
+		id: "Q15", statuses: []string{"502", "503"}, see: []clue{frontAnswer}, unsure: always,
+		title:   "the page {file} says {answer} and was made by {maker}: the servers' logs have no such answer",
+		open:    "whether the page is of the time that the logs cover: a page has no time",
+		doNow:   []string{"look at {maker} first, not at these servers"},
+		findOut: []string{"the log of {maker} for that time: which server it asked, whether its health test failed, and which limit ran out"},
 	},
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/errorpage"
 	"github.com/etwhy/etwhy/decode/eventlog"
 	"github.com/etwhy/etwhy/decode/eventlog/eventlogtest"
 	"github.com/etwhy/etwhy/decode/iisconfig"
@@ -128,6 +129,13 @@ func tell(t testing.TB, b *Builder, list []told) {
 			}
 			s = b.Input(in)
 			s.Settings(c)
+		case KindPage:
+			p, err := errorpage.Parse(strings.NewReader(f.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = b.Input(in)
+			s.Page(p)
 		case KindConsole:
 			p, err := netshtext.Parse(strings.NewReader(f.text))
 			if err != nil {
@@ -202,6 +210,8 @@ func TestPoolRules(t *testing.T) {
 
 		{"account", "Q3 certain", "cannot run as SHOP\\svc: it does not work", "", []told{refused(3, "Disabled", "Shop"),
 			system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Shop", off(5057)), pool("", `<processModel identityType="SpecificUser" userName="SHOP\svc" />`)}},
+		{"account, and no word that it is off for that", "Q3 likely", "cannot run as its account", "", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Shop")}},
+		{"HTTP.sys would not have it", "NE likely", "stopped", "Q3", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-IIS-W3SVC 1027 error AppPoolID=Shop")}},
 		{"account of another pool", "NE likely", "stopped", "Q3", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Docs")}},
 		{"no process could be started", "NE likely", "no worker process of it could be started", "Q3", []told{refused(3, "Disabled", "Shop"), system(off(5059))}},
 
@@ -241,8 +251,7 @@ func TestPoolRules(t *testing.T) {
 
 		{"503.2", "Q5 likely", "as many requests at once", "", []told{served("09:14:07 80 503.2 15")}},
 		{"503.3", "Q6 likely", "ASP.NET", "Q5", []told{served("09:14:07 80 503.3 15")}},
-		{"503.4", "Q10 likely", "FastCGI", "Q6", []told{served("09:14:07 80 503.4 15")}},
-		{"503.1", "HTTP-5xx likely", "", "Q10", []told{served("09:14:07 80 503.1 15")}},
+		{"503.1", "HTTP-5xx likely", "", "Q6", []told{served("09:14:07 80 503.1 15")}},
 
 		{"abandoned, crash", "R2 certain", "crashed with the request open", "R3", []told{refused(2, abandon, "Shop"), system(crash("09:14:08", 11)), application(fault("09:14:07", 11, "pay.dll"))}},
 		{"abandoned, crash of another pool", "R2 likely", "ended with the request open", "", []told{refused(2, abandon, "Shop"), system("09:14:08Z Microsoft-Windows-WAS 5011 warning AppPoolID=Docs ProcessID=11")}},
@@ -251,7 +260,6 @@ func TestPoolRules(t *testing.T) {
 		{"abandoned, recycled and ended", "R3 certain", "recycled", "Q16", []told{refused(2, abandon, "Shop"),
 			system("09:12:40Z Microsoft-Windows-WAS 5076 information ProcessID=11 AppPoolID=Shop", "09:14:08Z Microsoft-Windows-WAS 5013 warning AppPoolID=Shop ProcessID=11")}},
 		{"abandoned, recycled an hour before", "R2 likely", "ended", "R3", []told{refused(2, abandon, "Shop"), system("08:40:00Z Microsoft-Windows-WAS 5076 information ProcessID=11 AppPoolID=Shop")}},
-		{"abandoned, no ping", "Q16 certain", "did not answer WAS", "R3", []told{refused(2, abandon, "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5010 warning AppPoolID=Shop ProcessID=11")}},
 		{"abandoned, did not stop", "Q16 likely", "did not stop in time", "R3", []told{refused(2, abandon, "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5013 warning AppPoolID=Shop ProcessID=11")}},
 
 		{"left in the queue", "R7 likely", "before a worker process", "", []told{refused(1, "Client_Reset", "Shop")}},
@@ -374,7 +382,7 @@ func TestPoolStory(t *testing.T) {
 		"09:12:19 w3wp.exe (PID 11) crashed (WAS 5011, Application Error 1000)",
 		"09:12:19 each time: System.IO.FileNotFoundException, Payments.dll (.NET Runtime 1026)",
 		"09:14:07 pool Shop was switched off: too many failures within the limit of time (WAS 5002)",
-		"09:14:07 first 503 AppOffline, line 5 (log rolled since)",
+		"09:14:07 first 503 AppOffline, line 5 (the log has rolled since)",
 	}
 	if !slices.Equal(texts, want) {
 		t.Errorf("evidence:\n%s", strings.Join(texts, "\n"))
@@ -415,5 +423,54 @@ func TestPoolsOfLogs(t *testing.T) {
 	}
 	if want := []string{"Shop 77", "Docs 0", "Shop 0"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A page that a gateway made is of the gateway, unless a server answered so.
+func TestFrontTier(t *testing.T) {
+	page := told{KindPage, "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center><hr><center>Microsoft-Azure-Application-Gateway/v2</center></body></html>"}
+	for _, tt := range []struct {
+		name  string
+		want  string
+		files []told
+	}{
+		{"no server answered so", "Q15 possible", []told{page, served("09:05:00 80 200 15")}},
+		{"a server did", "", []told{page, served("09:05:00 80 502.3 15")}},
+		{"no log", "", []told{page}},
+	} {
+		b := NewBuilder(Options{})
+		tell(t, b, tt.files)
+		got := ""
+		for _, d := range b.Finish().Discoveries {
+			if d.Verdict.ID == "Q15" {
+				got = d.Verdict.ID + " " + d.Verdict.Confidence.String()
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The copies of the configuration tell what was changed last, whenever that was.
+func TestLastChange(t *testing.T) {
+	b := NewBuilder(Options{})
+	tell(t, b, []told{refused(1, "AppOffline", "Shop")})
+	for _, c := range []struct{ name, attributes string }{
+		{"WEB02/applicationHost.config", `queueLength="700"`},
+		{"WEB02/history/CFGHISTORY_0000000009/applicationHost.config", `queueLength="500"`},
+		{"WEB02/history/CFGHISTORY_0000000010/applicationHost.config", `queueLength="700"`},
+	} {
+		f, err := iisconfig.Parse(strings.NewReader(pool(c.attributes, "").text), c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := b.Input(Input{Path: c.name, Kind: KindConfig})
+		s.Settings(f)
+		s.Close()
+	}
+	v := b.Finish().Requests[0].Verdict
+	if !slices.ContainsFunc(v.Context, func(s string) bool { return strings.Contains(s, "since copy 9") && strings.Contains(s, "500") && strings.Contains(s, "700") }) {
+		t.Errorf("context: %q", v.Context)
 	}
 }

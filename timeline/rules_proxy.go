@@ -49,10 +49,10 @@ var proxyRules = []rule{
 	// No server to choose.
 	{
 		id: "F1", phases: noServer, see: []clue{memberSlots}, proof: []clue{memberSlots},
-		title:   "{forwarder} had no server to choose: {members} of {farm} switched off ({where})",
+		title:   "{forwarder} had no server to choose: {members} switched off ({where})",
 		open:    "who switched them off, and whether that was meant: the configuration does not say",
 		near:    []neighbour{notRouted, {"F2", 0, 0, "state lost with the proxy's process: the configuration itself has them off"}},
-		doNow:   []string{"switch the members on again: IIS Manager, Server Farms, Servers, Bring Server Online; or appcmd set config -section:webFarms /[name='{farmname}'].[address='ADDRESS'].enabled:true /commit:apphost"},
+		doNow:   []string{"switch the members on again: IIS Manager, Server Farms, Servers, Bring Server Online; or appcmd set config -section:webFarms /[name='{farmname}'].[address='{member}'].enabled:true /commit:apphost, and so for each"},
 		findOut: []string{"who changed applicationHost.config, and when: inetpub\\history and the log Microsoft-IIS-Configuration/Operational of this machine"},
 	},
 	{
@@ -68,7 +68,7 @@ var proxyRules = []rule{
 	},
 	{
 		id: "F2", phases: noServer, see: []clue{farmForgot}, unless: []clue{memberSlots, memberTests, liveFailures}, proof: []clue{farmForgot, membersWell},
-		title: "{forwarder} had no server to choose since its own worker process was gone at {lostat} UTC: {lost}",
+		title: "{forwarder} had no server to choose: its own worker process had gone at {lostat} UTC, and the state of the farm with it: {lost}",
 		open:  "why the state of the farm did not come back with the new process",
 		near: []neighbour{
 			notRouted, notSwitchedOff,
@@ -116,7 +116,7 @@ var proxyRules = []rule{
 	// Answers that the proxy handed on, and that are odd.
 	{
 		id: "F4", as: OK, statuses: []string{"400.605", "400.604"}, see: []clue{fromARR},
-		title:   "{forwarder} sent the request to itself again and again, until Max-Forwards was used up ({status})",
+		title:   "{forwarder} sent the request to itself again and again, until Max-Forwards was used up ({answer})",
 		open:    "which rule sends it back to this machine",
 		doNow:   []string{"give the rewrite rule a condition that leaves out what already came through this proxy, or correct the address of the farm's member"},
 		findOut: []string{"from this machine add applicationHost.config and web.config, and Failed Request Tracing with the area Rewrite"},
@@ -155,7 +155,7 @@ var proxyRules = []rule{
 	},
 	{
 		id: "W2", statuses: []string{"502.5"}, see: []clue{fromARR},
-		title:   "{forwarder} could not set up the WebSocket ({status})",
+		title:   "{forwarder} could not set up the WebSocket ({answer})",
 		open:    "whether the WebSocket feature of this machine is missing, or the content server refused the switch",
 		near:    []neighbour{{"K1", 0, 0, "ASP.NET Core did not start: the status was made by ARR"}},
 		doNow:   []string{"install the WebSocket Protocol feature on this machine (Install-WindowsFeature Web-WebSockets), and see that webSocket is not switched off"},
@@ -303,7 +303,7 @@ var proxyRules = []rule{
 	},
 	{
 		id: "R1", phases: beforeAnswer, codes: brokenOrLogged, all: factSent, see: []clue{leftDirect}, seeAny: []clue{behindDropped, behindRan}, none: factBytes | factHeaders | factHeaderLimit,
-		unsure: lost | factClosedEarly | factPartial, proof: []clue{behindDropped, leftDirect, frontTrace},
+		unsure: lost | factClosedEarly | factPartial, proof: []clue{behindRan, behindDropped, leftDirect, frontTrace},
 		title: "{server} took the request and closed the connection without an answer",
 		open:  "what in the page closes it: a call such as Response.Close, or an abort of the request; no crash is in these files",
 		near: []neighbour{
@@ -328,7 +328,7 @@ var proxyRules = []rule{
 
 	// Time-outs.
 	{
-		id: "T2", phases: anyWait, codes: timerCodes, see: []clue{behindQueued}, proof: []clue{behindQueued, frontTrace, frontAgrees},
+		id: "T2", phases: anyWait, codes: timerCodes, see: []clue{behindQueued, behindLeft}, proof: []clue{behindQueued, frontTrace, frontAgrees},
 		title:   "{forwarder} stopped waiting after {waited}; until then the request lay in the queue of {queuename} at the content server",
 		open:    "why no worker process took it: all threads were busy, or the process was starting",
 		near:    []neighbour{{"T4", 0, 0, "server down: HTTP.sys there had the request"}, {"T1", 0, 0, "slow page: it had not begun"}},
@@ -378,6 +378,24 @@ var proxyRules = []rule{
 		findOut: []string{
 			"let the content servers log X-ARR-LOG-ID (ARR Helper, or a custom field of the log): then each can be told", "is that normal for this page",
 		},
+	},
+
+	// The client left first. Whether it had reason to, how long the server takes else tells.
+	{
+		id: "R7", as: Cancelled, see: []clue{askerLeft, behindLater}, unsure: lost | factPartial,
+		title:   "the client {client} left after {duration}; the content server had not answered by then, and needed {took}",
+		open:    "whether the client was impatient or the page is slow",
+		near:    []neighbour{{"T1", 0, 0, "time-out of the proxy: the client was gone before"}},
+		doNow:   []string{"find out what the client's own limit is, or that of a balancer in front; if {took} is more than usual for this page, look at {server}"},
+		findOut: []string{"is {took} normal for this page? where it went: the content server's own traces"},
+	},
+	{
+		id: "R7", as: Cancelled, see: []clue{askerLeft}, unsure: lost | factPartial | factTimerNear,
+		title:   "the client {client} left after {duration}, {doing}",
+		open:    "why: its user left, or a limit of its own ran out; the wait says nothing of the server unless it is longer than usual",
+		near:    []neighbour{{"T1", 0, 0, "time-out of the proxy: the client was gone before"}},
+		doNow:   []string{"leave it out of the count of failures, unless many leave after the same time: then look at the limit of what stands in front"},
+		findOut: []string{"from {address} the IIS log for {from} to {to} UTC: had it answered, and how long does the page take else"},
 	},
 
 	// HTTP/2, and answers that cannot be read.

@@ -457,6 +457,9 @@ func onSocketClose(h *happening) bool {
 		return false
 	}
 	l.seen |= closeFacts[reason]
+	if l.status == 101 && (reason == closedLocal || reason == resetLocal) {
+		l.seen |= factClosedHere
+	}
 	if l.handshaking() && l.tls.err == 0 && isError(h.err) && !isCancel(h.err) {
 		l.tls.stop(h.c.now, h.err)
 	}

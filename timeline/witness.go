@@ -384,6 +384,9 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 		r.facts = &facts{seen: factHeaders}
 		r.MadeBy = &MadeBy{Tier: "iis"}
 	}
+	if e.Management() { // the console and the deployments of an App Service, not the app
+		r.Traffic = Background
+	}
 	if r.Outcome == Cancelled {
 		r.Phase = PhaseSend
 		if status == 0 {
@@ -481,36 +484,47 @@ type idled struct {
 
 // Bounds on the lines of logs that become requests; what is beyond them is counted only.
 const (
-	maxPlain = 50_000  // that went well, and of which no other file can know
-	maxNear  = 150_000 // that went well, at a time of which other files know requests
-	maxTold  = 300_000 // that failed
+	maxPlain  = 50_000  // that went well, and of which no other file can know
+	maxAround = 50_000  // that went well, at a time when a log saw others fail
+	maxNear   = 100_000 // that went well, at a time of which traces and the like know requests
+	maxTold   = 300_000 // that failed
 )
 
-// interest says that requests of a time may be seen by other files as well.
-func (b *Builder) interest(from, to etl.Time) {
+// interest says why requests of a time may be of interest.
+func (b *Builder) interest(from, to etl.Time, why concern) {
 	const most = 60 * 24 // minutes: longer ones are damaged, or of no help
 	first, last := from/Minute-1, to/Minute+1
 	for m := first; m <= min(last, first+most); m++ {
-		b.minutes[m] = true
+		b.minutes[m] = max(b.minutes[m], why)
 	}
 }
+
+// A concern says why the requests of a minute are of interest. The stronger one counts.
+type concern uint8
+
+const (
+	watched concern = iota + 1 // a log saw one fail
+	known                      // a trace or the like knows some
+)
 
 // Minute is a Minute in the unit of etl.Time.
 const Minute = 60 * etl.Second
 
 // Watch says that something went wrong at a time, so that what logs have of it is worth keeping.
 // [Session.LogEntry] must come after it.
-func (b *Builder) Watch(from, to etl.Time) { b.interest(from, to) }
+func (b *Builder) Watch(from, to etl.Time) { b.interest(from, to, watched) }
 
 // keeps decides whether a line of a log becomes a request, and counts it if not.
 func (s *Session) keeps(start, end etl.Time, outcome Outcome) bool {
 	b := s.b
 	kept, most := &b.plain, maxPlain
-	switch {
+	switch concern := max(b.minutes[start/Minute], b.minutes[end/Minute]); {
 	case outcome == Failed:
 		kept, most = &b.told, maxTold
-	case b.minutes[start/Minute], b.minutes[end/Minute]:
+	case concern == known:
 		kept, most = &b.near, maxNear
+	case concern == watched:
+		kept, most = &b.around, maxAround
 	}
 	if *kept < most {
 		*kept++

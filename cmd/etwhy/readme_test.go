@@ -98,7 +98,7 @@ func caseRow(t *testing.T, folder string) string {
 	inc.Scan(incident.Details{})
 	v := incidenttest.Answer(inc.Analyze(timeline.Options{}))
 	if v == nil {
-		v = &timeline.Verdict{Title: "no request, and nothing else that tells", ID: "-"}
+		v = &timeline.Verdict{Title: "no request, and nothing else that tells, is in these files", ID: "NE"}
 	}
 	story, _, _ := strings.Cut(strings.Join(c.Story, " "), ". ")
 	cell := func(s string) string { return strings.ReplaceAll(strings.TrimRight(s, "."), "|", "\\|") }

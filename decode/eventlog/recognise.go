@@ -39,15 +39,19 @@ func recogniseXML(text []byte) (Form, bool) {
 		return Unknown, false
 	}
 	namespace := bytes.Contains(s.Raw, []byte("xmlns"))
-	event, _, _ := (&splitter{r: bytes.NewReader(text[s.Offset:])}).next()
+	events := &splitter{r: bytes.NewReader(text[s.Offset:])}
 	b := &builder{options: &Options{}}
-	b.begin(0)
-	parseXML(event, b)
+	for b.begin(0); !b.marks.system; { // the first ones may be damaged
+		event, _, end := events.next()
+		if end == noEvent {
+			return Unknown, false
+		}
+		b.begin(0)
+		parseXML(event, b)
+	}
 	m := b.marks
 	namespace = namespace || m.namespace
 	switch {
-	case !m.system:
-		return Unknown, false
 	case namespace && (m.record || m.channel && !m.activity && !m.kernel):
 		return XML, true
 	case !namespace && (m.record || !m.activity):

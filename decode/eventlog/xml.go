@@ -165,9 +165,9 @@ func parseXML(event []byte, build *builder) bool {
 		case xmlscan.StartTag:
 			build.open(build.intern(xmlscan.Local(s.Name)))
 			list := s.Attributes()
-			for a, ok := list.Next(); ok; a, ok = list.Next() {
-				scratch, _ = xmlscan.AppendText(scratch[:0], a.Value)
-				build.attribute(build.intern(a.Name), scratch)
+			for name, value, ok := list.Next(); ok; name, value, ok = list.Next() {
+				scratch, _ = xmlscan.AppendText(scratch[:0], value)
+				build.attribute(build.intern(name), scratch)
 			}
 			if s.Empty {
 				build.end()

@@ -20,13 +20,13 @@ const (
 	rootName = "failedRequest"
 
 	maxTag       = 256 << 10 // bytes; the root element's holds a URL
-	maxDepth     = 64       // of elements; files have 6
-	maxText      = 1 << 20  // bytes of one value; the rest is left out
-	maxEventText = 4 << 20  // bytes of all values of one event
-	maxFields    = 1024     // of one event
-	maxWords     = 4096     // that are kept to be shared; beyond, each event has its own
-	maxProlog    = 16 << 20 // bytes in front of the root element
-	maxAnomalies = 100      // in the list; a further one is counted in the last entry
+	maxDepth     = 64        // of elements; files have 6
+	maxText      = 1 << 20   // bytes of one value; the rest is left out
+	maxEventText = 4 << 20   // bytes of all values of one event
+	maxFields    = 1024      // of one event
+	maxWords     = 4096      // that are kept to be shared; beyond, each event has its own
+	maxProlog    = 16 << 20  // bytes in front of the root element
+	maxAnomalies = 100       // in the list; a further one is counted in the last entry
 )
 
 // An AnomalyKind classifies damage.
@@ -213,9 +213,9 @@ func (t *Trace) readRoot() error {
 func (t *Trace) readHeader() {
 	h := &t.header
 	list := t.scan.Attributes()
-	for a, ok := list.Next(); ok; a, ok = list.Next() {
-		v := strings.ToValidUTF8(string(t.plain(a.Value)), "\ufffd")
-		switch string(xmlscan.Local(a.Name)) {
+	for name, value, ok := list.Next(); ok; name, value, ok = list.Next() {
+		v := strings.ToValidUTF8(string(t.plain(value)), "\ufffd")
+		switch string(xmlscan.Local(name)) {
 		case "url":
 			h.URL = v
 		case "verb":
@@ -235,7 +235,7 @@ func (t *Trace) readHeader() {
 		case "authenticationType":
 			h.AuthType = v
 		case "activityId":
-			h.Activity = t.guid(a.Value)
+			h.Activity = t.guid(value)
 		case "failureReason":
 			h.FailureReason = v
 		case "statusCode":
@@ -251,9 +251,9 @@ func (t *Trace) readHeader() {
 // attribute returns one attribute of the start tag, or nil.
 func (t *Trace) attribute(name string) []byte {
 	list := t.scan.Attributes()
-	for a, ok := list.Next(); ok; a, ok = list.Next() {
-		if string(xmlscan.Local(a.Name)) == name {
-			return a.Value
+	for n, value, ok := list.Next(); ok; n, value, ok = list.Next() {
+		if string(xmlscan.Local(n)) == name {
+			return value
 		}
 	}
 	return nil

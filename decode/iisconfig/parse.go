@@ -186,12 +186,12 @@ func (p *parser) next() xmlscan.Token {
 	case xmlscan.StartTag, xmlscan.EndTag:
 		p.attrs, p.more = p.attrs[:0], false
 		list := s.Attributes()
-		for a, ok := list.Next(); ok; a, ok = list.Next() {
+		for name, value, ok := list.Next(); ok; name, value, ok = list.Next() {
 			if p.more = p.more || len(p.attrs) == maxAttrs; !p.more {
-				p.attrs = append(p.attrs, attr{a.Name, a.Value, s.Line(a.Offset)})
+				p.attrs = append(p.attrs, attr{name, value, s.Line(list.Offset())})
 			}
 		}
-		if !list.Sound || token == xmlscan.EndTag && len(p.attrs) > 0 {
+		if !list.Sound() || token == xmlscan.EndTag && len(p.attrs) > 0 {
 			return xmlscan.Broken
 		}
 	case xmlscan.Broken:

@@ -28,9 +28,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
-
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
 )
@@ -135,8 +133,7 @@ const HeadSize = 8 << 10
 // Recognise tells which form of a converted log head is the beginning of. The text may be UTF-8 or UTF-16.
 func Recognise(head []byte) (Form, bool) {
 	head = head[:min(len(head), HeadSize)]
-	text, _ := io.ReadAll(utf8Reader(bytes.NewReader(head), head)) // half a character at the end is no matter
-	text = bytes.TrimLeft(text, " \t\r\n")
+	text := bytes.TrimLeft(charset.Bytes(head), " \t\r\n")
 	for _, f := range []struct {
 		form Form
 		is   func([]byte) bool
@@ -146,18 +143,6 @@ func Recognise(head []byte) (Form, bool) {
 		}
 	}
 	return Unknown, false
-}
-
-// utf8Reader returns r as UTF-8 without a mark, if head shows it to be UTF-16.
-func utf8Reader(r io.Reader, head []byte) io.Reader {
-	endian := unicode.LittleEndian
-	switch {
-	case len(head) < 2 || head[0] != 0 && head[1] != 0 && (head[0] != 0xFF || head[1] != 0xFE) && (head[0] != 0xFE || head[1] != 0xFF):
-		return transform.NewReader(r, unicode.BOMOverride(transform.Nop))
-	case head[0] == 0xFE || head[0] == 0:
-		endian = unicode.BigEndian
-	}
-	return unicode.UTF16(endian, unicode.UseBOM).NewDecoder().Reader(r)
 }
 
 // A Reader reads one text, once. Make it with [NewReader].
@@ -182,7 +167,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if !ok {
 		return nil, ErrFormat
 	}
-	return &Reader{form: form, text: utf8Reader(io.MultiReader(bytes.NewReader(head), r), head)}, nil
+	text, _ := charset.NewReader(io.MultiReader(bytes.NewReader(head), r))
+	return &Reader{form: form, text: text}, nil
 }
 
 // Form returns the form of the text.

@@ -9,65 +9,58 @@ import (
 // Local cuts the prefix off a name.
 func Local(name []byte) []byte { return name[bytes.IndexByte(name, ':')+1:] }
 
-// An Attribute is one of a tag's. Name and Value are as written and alias the tag.
-type Attribute struct {
-	Name   []byte // with prefix
-	Value  []byte // between the quotes, see [AppendText]
-	Offset int64  // of the name
-}
-
 // Attributes are those of one tag, in order, as long as the tag is the current token.
 type Attributes struct {
-	// Sound tells whether the tag is written as XML demands it, as far as Next has come: names without strange
-	// characters, values in quotes, blanks between them. What is not is passed over.
-	Sound bool
-
-	rest []byte
-	at   int64 // offset of rest
+	s       *Scanner
+	rest    []byte
+	start   int // of the last name, in Raw
+	unsound bool
 }
 
 // Attributes returns the attributes of the current token, a tag or a broken one.
-func (s *Scanner) Attributes() Attributes {
-	return Attributes{Sound: isName(s.Name), rest: s.Raw, at: s.rawAt}
-}
+func (s *Scanner) Attributes() Attributes { return Attributes{s: s, rest: s.Raw} }
 
-// Next returns the next attribute. It reports false if there is no more.
-func (a *Attributes) Next() (Attribute, bool) {
-	for {
-		eq := bytes.IndexByte(a.rest, '=')
+// Next returns name and value of the next attribute as they are written, the value without its quotes: see [Local] and
+// [AppendText]. ok is false if there is no more. Both alias the tag.
+func (a *Attributes) Next() (name, value []byte, ok bool) {
+	for len(a.rest) > 0 {
+		b := a.rest
+		eq := bytes.IndexByte(b, '=')
 		if eq < 0 {
-			a.Sound = a.Sound && blanks(a.rest) == len(a.rest)
-			a.rest = nil
-			return Attribute{}, false
+			a.unsound = a.unsound || blanks(b) < len(b)
+			break
 		}
-		start := blanks(a.rest[:eq])
-		end := eq
-		for end > start && blank(a.rest[end-1]) {
-			end--
+		from, to := blanks(b[:eq]), eq
+		for to > from && blank(b[to-1]) {
+			to--
 		}
-		found := Attribute{Name: a.rest[start:end], Offset: a.at + int64(start)}
-		a.Sound = a.Sound && start > 0 && isName(found.Name)
-		a.skip(eq + 1)
-		a.skip(blanks(a.rest))
-		if len(a.rest) == 0 || a.rest[0] != '"' && a.rest[0] != '\'' {
-			a.Sound = false
+		name = b[from:to]
+		a.start = len(a.s.Raw) - len(b) + from
+		a.unsound = a.unsound || from == 0 || !isName(name)
+		a.rest = b[eq+1:]
+		b = a.rest[blanks(a.rest):]
+		if len(b) == 0 || b[0] != '"' && b[0] != '\'' {
+			a.unsound = true
 			continue
 		}
-		n := bytes.IndexByte(a.rest[1:], a.rest[0])
-		if n < 0 {
-			a.Sound, a.rest = false, nil
-			return Attribute{}, false
+		end := bytes.IndexByte(b[1:], b[0])
+		if end < 0 {
+			a.unsound = true
+			break
 		}
-		found.Value = a.rest[1 : 1+n]
-		a.skip(n + 2)
-		return found, true
+		a.rest = b[end+2:]
+		return name, b[1 : 1+end], true
 	}
+	a.rest = nil
+	return nil, nil, false
 }
 
-func (a *Attributes) skip(n int) {
-	a.rest = a.rest[n:]
-	a.at += int64(n)
-}
+// Offset returns that of the last attribute.
+func (a *Attributes) Offset() int64 { return a.s.rawAt + int64(a.start) }
+
+// Sound reports whether the tag is written as XML demands it, as far as Next has come: names without strange characters,
+// values in quotes, blanks between them. Next passes over what is not.
+func (a *Attributes) Sound() bool { return !a.unsound && isName(a.s.Name) }
 
 // blanks returns how many there are at the start of b.
 func blanks(b []byte) (n int) {

@@ -76,12 +76,13 @@ type Scanner struct {
 	inCDATA bool
 	counted int // in buf: up to there line breaks are counted
 	breaks  int
+	line    int // of a Doctype, which may have left the window
 }
 
 // NewReader returns a Scanner of r, whose first byte has the given offset. A tag of more than maxTag bytes is Broken. The
-// Scanner holds a window of 32 KB, or up to twice maxTag to hold a tag.
+// Scanner holds a window of 32 KB, or up to twice maxTag for a tag.
 func NewReader(r io.Reader, offset int64, maxTag int) *Scanner {
-	return &Scanner{r: r, buf: make([]byte, 0, window), base: offset, Offset: offset, maxTag: maxTag}
+	return &Scanner{r: r, buf: make([]byte, 0, window), base: offset, Offset: offset, maxTag: max(maxTag, len("<a>"))}
 }
 
 // NewBytes returns a Scanner of a text that is in memory. What the tokens hold stays valid, and tags may be of any length.
@@ -99,7 +100,10 @@ func (s *Scanner) Err() error {
 
 // Line returns the line, from 1, of a byte of the current token. It counts from where it was asked before.
 func (s *Scanner) Line(offset int64) int {
-	at := int(min(max(offset-s.base, 0), int64(len(s.buf))))
+	if offset < s.base {
+		return s.line
+	}
+	at := int(min(offset-s.base, int64(len(s.buf))))
 	if at >= s.counted {
 		s.breaks += bytes.Count(s.buf[s.counted:at], lineBreak)
 	} else {
@@ -171,6 +175,7 @@ func (s *Scanner) Next() Token {
 			s.pos += len("<![CDATA[")
 			s.inCDATA = true
 		case bytes.HasPrefix(b, []byte("<!DOCTYPE")):
+			s.line = s.Line(s.Offset)
 			if s.skipDoctype() {
 				return Doctype
 			}
@@ -277,54 +282,60 @@ func (s *Scanner) skipDoctype() bool {
 // tag takes a start or end tag.
 func (s *Scanner) tag() Token {
 	var quote byte
-	s.Name, s.Raw = nil, nil
+	name := 0 // where the name ends; 0 = not yet known
 	for n := 1; ; {
 		b := s.buf[s.pos:]
-		for limit := min(len(b), s.maxTag); n < limit; n++ {
-			switch c := b[n]; {
-			case c == '<':
-				s.split(b[1:n], s.Offset+1)
-				return s.breakOff(n, TagInTag)
-			case quote != 0:
-				if c == quote {
-					quote = 0
+		b = b[:min(len(b), s.maxTag)]
+		for i, c := range b[n:] {
+			switch {
+			case !marks[c]:
+			case blank(c):
+				if name == 0 {
+					name = n + i
 				}
-			case c == '"' || c == '\'':
-				quote = c
+			case c == '<':
+				return s.breakOff(n+i, name, TagInTag)
+			case c == quote:
+				quote = 0
+			case quote != 0:
 			case c == '>':
-				return s.take(b[1:n])
+				return s.take(n+i, name)
+			default:
+				quote = c
 			}
 		}
-		if n >= s.maxTag {
-			return s.breakOff(1, NoEnd)
+		if n = len(b); n == s.maxTag {
+			return s.breakOff(1, 1, NoEnd)
 		}
 		if !s.fill() {
-			s.split(s.buf[s.pos+1:], s.Offset+1)
-			return s.breakOff(n, CutOff)
+			return s.breakOff(n, name, CutOff)
 		}
 	}
 }
 
-// breakOff gives up n bytes.
-func (s *Scanner) breakOff(n int, fault Fault) Token {
-	s.pos += n
+// marks are the characters that make the form of a tag.
+var marks = [256]bool{'<': true, '>': true, '"': true, '\'': true, ' ': true, '\t': true, '\n': true, '\r': true}
+
+// breakOff gives up n bytes. The name ends at name, or with them.
+func (s *Scanner) breakOff(n, name int, fault Fault) Token {
 	s.Fault = fault
+	s.split(1, name, n)
+	s.pos += n
 	return Broken
 }
 
-// take makes a token of what stands between < and >.
-func (s *Scanner) take(b []byte) Token {
-	s.pos += len(b) + 2
-	kind := StartTag
+// take makes a token of a tag whose > is at n and whose name ends at name, or with the tag.
+func (s *Scanner) take(n, name int) Token {
+	kind, from, to := StartTag, 1, n
 	s.Empty = false
-	at := s.Offset + 1
-	if n := len(b); n > 0 && b[0] == '/' {
-		kind, b = EndTag, b[1:]
-		at++
-	} else if n > 0 && b[n-1] == '/' {
-		s.Empty, b = true, b[:n-1]
+	if s.buf[s.pos+1] == '/' {
+		kind, from = EndTag, 2
+	} else if s.buf[s.pos+n-1] == '/' {
+		s.Empty = true
+		to--
 	}
-	s.split(b, at)
+	s.split(from, name, to)
+	s.pos += n + 1
 	if len(s.Name) == 0 {
 		s.Fault = NoName
 		return Broken
@@ -332,13 +343,13 @@ func (s *Scanner) take(b []byte) Token {
 	return kind
 }
 
-// split parts the name of a tag from what follows it. at is the offset of b.
-func (s *Scanner) split(b []byte, at int64) {
-	n := 0
-	for n < len(b) && !blank(b[n]) {
-		n++
+// split parts the name of the tag, which begins at from, from what follows it.
+func (s *Scanner) split(from, name, to int) {
+	if name == 0 {
+		name = to
 	}
-	s.Name, s.Raw, s.rawAt = b[:n], b[n:], at+int64(n)
+	b := s.buf[s.pos : s.pos+to]
+	s.Name, s.Raw, s.rawAt = b[from:name], b[name:], s.Offset+int64(name)
 }
 
 // blank reports whether c parts names and values: the white space of XML.

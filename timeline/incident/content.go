@@ -14,6 +14,7 @@ type content struct {
 	size   int64
 	closer io.Closer               // nil for bytes in memory, and once closed
 	again  func() (fs.File, error) // opens it once more; nil if that is not possible
+	memory int64                   // bytes of it that are kept in memory
 }
 
 // rest closes c until it is read again, if it can be opened again.
@@ -81,42 +82,62 @@ func (inc *Incident) open(f fs.File) (*content, error) {
 	return c, errors.Join(err, f.Close())
 }
 
-// maxSpooled bounds what containers may unpack to, all of them together: a small file can claim to hold
+// defaultUnpacked bounds what containers may unpack to, all of them together: a small file can claim to hold
 // anything.
-const maxSpooled = 64 << 30
+const defaultUnpacked = 64 << 30
 
 // spool keeps what r holds: in memory while there is room, beyond that in a temporary file.
 // On an error of r it returns what came before as well.
 func (inc *Incident) spool(r io.Reader) (*content, error) {
-	r = io.LimitReader(r, maxSpooled-inc.spooled)
+	r = &rationed{r, inc}
 	var mem bytes.Buffer
 	const several = 4 // as much as this many inputs of the limit
 	room := max(min(inc.opts.MemoryLimit, several*inc.opts.MemoryLimit-inc.memory), 0)
 	n, err := io.Copy(&mem, io.LimitReader(r, room))
 	inc.memory += n
-	inc.spooled += n
 	if err != nil || n < room {
-		return &content{ReaderAt: bytes.NewReader(mem.Bytes()), size: n}, err
+		return &content{ReaderAt: bytes.NewReader(mem.Bytes()), size: n, memory: n}, err
 	}
 	if inc.opts.TempFile == nil {
+		inc.memory -= n
 		return nil, fmt.Errorf("more than %d MB that cannot be read in place", inc.opts.MemoryLimit>>20)
 	}
 	f, err := inc.opts.TempFile()
+	inc.memory -= n
 	if err != nil {
 		return nil, err
 	}
-	inc.memory -= n
 	c := inc.keep(&content{ReaderAt: f, size: n, closer: f})
 	if _, err = f.Write(mem.Bytes()); err != nil {
 		return nil, err
 	}
 	m, err := io.Copy(f, r)
 	c.size += m
-	inc.spooled += m
-	if err == nil && inc.spooled >= maxSpooled {
-		err = fmt.Errorf("the containers hold more than %d GB: what comes after that is left out", maxSpooled>>30)
-	}
 	return c, err
+}
+
+// rationed is a reader of what is packed: it counts, and fails when all together is too much.
+type rationed struct {
+	io.Reader
+	inc *Incident
+}
+
+func (r *rationed) Read(b []byte) (int, error) {
+	left := r.inc.opts.Unpacked - r.inc.spooled
+	if left <= 0 {
+		return 0, fmt.Errorf("the containers hold more than %d MB: what comes after that is left out", r.inc.opts.Unpacked>>20)
+	}
+	n, err := r.Reader.Read(b[:min(int64(len(b)), left)])
+	r.inc.spooled += int64(n)
+	return n, err
+}
+
+// release lets go of spooled bytes that will not be read again.
+func (inc *Incident) release(c *content) error {
+	inc.memory -= c.memory
+	c.memory = 0
+	c.ReaderAt = nil
+	return c.Close()
 }
 
 // counted returns c with every read reported to Options.Progress.

@@ -29,7 +29,8 @@ type format struct {
 	// scan reads all of it once. It leaves the counts, the span, what is damaged, and in tell what
 	// a timeline has to be told.
 	scan func(inc *Incident, in *Input, r *io.SectionReader) error
-	rank int // the order in which a timeline is told: what a later one keeps may depend on the earlier ones
+	rank int  // the order in which a timeline is told: what a later one keeps may depend on the earlier ones
+	once bool // the scan leaves all that is needed: the bytes are not read again
 }
 
 // The order in which a timeline is told.
@@ -42,18 +43,18 @@ const (
 
 // formats are asked in order: one that is surer comes first.
 var formats = []format{
-	{timeline.KindFREB, freb.Recognise, (*Incident).scanFREB, rankRequests},
-	{timeline.KindConfig, isConfig, (*Incident).scanConfig, rankSettings},
-	{timeline.KindEvents, isEventLog, (*Incident).scanEvents, rankRequests},
-	{timeline.KindETL, isConverted, (*Incident).scanConverted, rankTrace},
-	{timeline.KindText, winhttplog.Recognise, (*Incident).scanText, rankTrace},
-	{timeline.KindConsole, isMessages, (*Incident).scanMessages, rankTrace},
-	{timeline.KindHTTPERR, isLog(w3c.HTTPERR), (*Incident).scanLines, rankRequests},
-	{timeline.KindIISLog, isLog(w3c.IIS, w3c.AppService), (*Incident).scanLines, rankLogs},
-	{timeline.KindPerf, perfmon.Recognise, (*Incident).scanCounters, rankRequests},
-	{timeline.KindSRUM, srum.Recognise, (*Incident).scanSRUM, rankRequests},
-	{timeline.KindPage, errorpage.Recognise, (*Incident).scanPage, rankRequests},
-	{timeline.KindConsole, isConsole, (*Incident).scanConsole, rankSettings},
+	{timeline.KindFREB, freb.Recognise, (*Incident).scanFREB, rankRequests, true},
+	{timeline.KindConfig, isConfig, (*Incident).scanConfig, rankSettings, true},
+	{timeline.KindEvents, isEventLog, (*Incident).scanEvents, rankRequests, true},
+	{timeline.KindETL, isConverted, (*Incident).scanConverted, rankTrace, false},
+	{timeline.KindText, winhttplog.Recognise, (*Incident).scanText, rankTrace, false},
+	{timeline.KindConsole, isMessages, (*Incident).scanMessages, rankTrace, true},
+	{timeline.KindHTTPERR, isLog(w3c.HTTPERR), (*Incident).scanLines, rankRequests, false},
+	{timeline.KindIISLog, isLog(w3c.IIS, w3c.AppService), (*Incident).scanLines, rankLogs, false},
+	{timeline.KindPerf, perfmon.Recognise, (*Incident).scanCounters, rankRequests, false},
+	{timeline.KindSRUM, srum.Recognise, (*Incident).scanSRUM, rankRequests, false},
+	{timeline.KindPage, errorpage.Recognise, (*Incident).scanPage, rankRequests, true},
+	{timeline.KindConsole, isConsole, (*Incident).scanConsole, rankSettings, true},
 }
 
 func isConfig(head []byte) bool {
@@ -92,7 +93,7 @@ func (inc *Incident) scanTexts(inputs []*Input) {
 			})
 		}
 		for _, in := range inputs {
-			if in.format.rank == rank {
+			if in.format != nil && in.format.rank == rank { // a scan may find that it is something else
 				work <- in
 			}
 		}
@@ -165,6 +166,7 @@ func (inc *Incident) scanFREB(in *Input, r *io.SectionReader) error {
 	in.Lines = t.Count()
 	in.cover(q.Start, q.Start)
 	in.cover(q.Last, max(q.End, q.Last))
+	q.Calls = nil // hundreds in each of thousands of files, of which a timeline asks nothing
 	in.tell = func(s *timeline.Session) { s.FREB(q) }
 	return err
 }
@@ -345,6 +347,10 @@ func (inc *Incident) scanSRUM(in *Input, r *io.SectionReader) error {
 	}
 	in.Lines = in.Entries
 	for _, a := range db.Anomalies() {
+		if a.Kind == srum.Dirty { // as a copy of the database of a running system always is
+			in.Note = a.String()
+			continue
+		}
 		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
 	}
 	in.tell = func(s *timeline.Session) {

@@ -108,6 +108,8 @@ type Options struct {
 	TempFile func() (TempFile, error)
 	// MemoryLimit is how much of such input is kept in memory; 0 = 16 MB.
 	MemoryLimit int64
+	// Unpacked is how many bytes containers may unpack to, all together; 0 = 64 GB.
+	Unpacked int64
 	// Progress, if set, is told how many bytes were read. It is called from several goroutines.
 	Progress func(bytes int64)
 }
@@ -134,6 +136,7 @@ type Incident struct {
 func New(opts Options) *Incident {
 	opts.MemoryLimit = cmp.Or(opts.MemoryLimit, 16<<20)
 	opts.Budget = cmp.Or(opts.Budget, etl.DefaultBudget)
+	opts.Unpacked = cmp.Or(opts.Unpacked, defaultUnpacked)
 	return &Incident{opts: opts, paths: map[string]int{}}
 }
 
@@ -316,15 +319,19 @@ func (inc *Incident) addContent(c *content, label, container string, named bool)
 		inc.addZip(in, c)
 	default:
 		in.unread = true
+		in.Note = noteOf(label, head)
 		if named {
-			in.Err = unknown(label, head, c.size)
+			in.Err = unknown(label, in.Note, head, c.size)
 		}
 	}
 	return in
 }
 
-// unknown says what a file that was named is not.
-func unknown(label string, head []byte, size int64) error {
+// unknown says what a file that was named is not, with the note on it if there is one.
+func unknown(label, note string, head []byte, size int64) error {
+	if note != "" {
+		return fmt.Errorf("%w: %s", ErrUnknown, note)
+	}
 	if strings.HasSuffix(strings.ToLower(label), ".etl") {
 		return etl.Sniff(head, size)
 	}
@@ -343,12 +350,12 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	cut := err != nil && err != io.EOF && err != io.ErrUnexpectedEOF
 	if kind, _ := recognise(head, size); kind == timeline.KindOther || kind == packed || inc.nested(container) && (kind == timeline.KindCab || kind == timeline.KindZip) || cut {
 		in := inc.input(label, container, timeline.KindOther)
-		in.Size, in.named, in.unread = size, named, true
+		in.Size, in.named, in.unread, in.Note = size, named, true, noteOf(label, head)
 		switch {
 		case cut:
 			in.Err = err
 		case named:
-			in.Err = unknown(label, head, size)
+			in.Err = unknown(label, in.Note, head, size)
 		}
 		return in
 	}
@@ -360,7 +367,28 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	}
 	in := inc.addContent(c, label, container, named)
 	in.Err = errors.Join(in.Err, err) // what came before the damage is read all the same
+	if in.format != nil && in.format.once {
+		inc.readOnce(in)
+	}
 	return in
+}
+
+// readOnce scans a member of a container at once and lets go of its bytes: there may be thousands.
+func (inc *Incident) readOnce(in *Input) {
+	in.fault(inc.hash(in))
+	in.fault(inc.reading(in, func(r *io.SectionReader) error { return in.format.scan(inc, in, r) }))
+	in.fault(inc.release(in.data))
+	in.data = nil
+}
+
+// hash sets the hash of an input.
+func (inc *Incident) hash(in *Input) error {
+	h := sha256.New()
+	if err := inc.reading(in, func(r *io.SectionReader) error { _, err := io.Copy(h, r); return err }); err != nil {
+		return err
+	}
+	in.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return nil
 }
 
 // addCabinet adds the members of a cabinet, in the order in which they unpack once.
@@ -451,15 +479,15 @@ func (inc *Incident) findDuplicates(all bool) {
 	order := slices.Clone(inc.Inputs)
 	slices.SortStableFunc(order, func(a, b *Input) int { return cmp.Compare(len(a.Container), len(b.Container)) })
 	for _, in := range order {
-		if in.data == nil || in.Kind == timeline.KindOther || !all && sizes[in.Size] < 2 {
+		if in.SHA256 == "" && (in.data == nil || in.Kind == timeline.KindOther || !all && sizes[in.Size] < 2) {
 			continue
 		}
-		h := sha256.New()
-		if err := inc.reading(in, func(r *io.SectionReader) error { _, err := io.Copy(h, r); return err }); err != nil {
-			in.Err = errors.Join(in.Err, err)
-			continue
+		if in.SHA256 == "" {
+			if err := inc.hash(in); err != nil {
+				in.Err = errors.Join(in.Err, err)
+				continue
+			}
 		}
-		in.SHA256 = hex.EncodeToString(h.Sum(nil))
 		if original, ok := first[in.SHA256]; ok {
 			in.DuplicateOf = original.Path
 			// What the cabinet says about its copy holds for the original.

@@ -22,6 +22,7 @@ import (
 type change struct {
 	name  string
 	files fstest.MapFS
+	alone bool // one file is left
 }
 
 // TestCasesChanged takes files and entries away from the cases, shifts the clock of a machine, and adds healthy
@@ -54,19 +55,34 @@ func TestCasesChanged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			whole, ok := verdictOf(t, texts)
+			res, ok := resultOf(t, texts)
 			if !ok {
 				t.Fatal("the case itself does not compile")
 			}
+			whole := incidenttest.Answer(res)
+			surest := map[string]timeline.Confidence{} // by verdict, of all requests
+			for _, r := range res.Requests {
+				if r.Verdict != nil {
+					surest[r.Verdict.ID] = max(surest[r.Verdict.ID], r.Verdict.Confidence)
+				}
+			}
 			for _, changed := range changes(texts) {
-				v, ok := verdictOf(t, changed.files)
+				res, ok := resultOf(t, changed.files)
+				if !ok {
+					continue // no text any more
+				}
+				v := incidenttest.Answer(res)
 				switch {
-				case !ok, v == nil: // no text any more, or nothing that failed is left
+				case v == nil: // nothing that failed is left
 				case whole == nil:
 					if v.ID != "NE" && !slices.Contains(c.Allowed, v.ID) {
 						t.Errorf("%s: %s %s: %s; the whole case has no verdict", changed.name, v.ID, v.Confidence, v.Title)
 					}
-				case v.ID == "NE", v.ID == whole.ID && v.Confidence <= whole.Confidence, v.Confidence < whole.Confidence:
+				case changed.alone: // another story, maybe
+					if v.Confidence > timeline.Likely {
+						t.Errorf("%s: %s %s: %s; a single file cannot be certain", changed.name, v.ID, v.Confidence, v.Title)
+					}
+				case v.ID == "NE", v.Confidence < whole.Confidence, v.ID == whole.ID && v.Confidence <= max(whole.Confidence, surest[v.ID]):
 				case v.Confidence == whole.Confidence && (v.ID == "HTTP-5xx" || v.ID == "PT1" || slices.Contains(c.Allowed, v.ID)):
 				default:
 					t.Errorf("%s: %s %s: %s; the whole case says %s %s", changed.name, v.ID, v.Confidence, v.Title, whole.ID, whole.Confidence)
@@ -76,14 +92,14 @@ func TestCasesChanged(t *testing.T) {
 	}
 }
 
-// verdictOf compiles the texts of a case and answers it; ok is false if they do not compile.
-func verdictOf(t *testing.T, texts fstest.MapFS) (*timeline.Verdict, bool) {
+// resultOf compiles the texts of a case and analyzes it; ok is false if they do not compile.
+func resultOf(t *testing.T, texts fstest.MapFS) (*timeline.Result, bool) {
 	t.Helper()
 	files, err := incidenttest.Folder(texts)
 	if err != nil {
 		return nil, false
 	}
-	return incidenttest.Answer(caseResult(t, files, "case")), true
+	return caseResult(t, files, "case"), true
 }
 
 // changes makes the changes of a case.
@@ -96,7 +112,7 @@ func changes(texts fstest.MapFS) []change {
 		} else {
 			files[file] = &fstest.MapFile{Data: data}
 		}
-		out = append(out, change{name, files})
+		out = append(out, change{name: name, files: files})
 	}
 	machines := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
@@ -107,9 +123,10 @@ func changes(texts fstest.MapFS) []change {
 			machines[dir] = true
 		}
 		with("without "+name, name, nil)
+		out = append(out, change{"only " + name, fstest.MapFS{name: texts[name]}, true})
 		lines := strings.SplitAfter(string(texts[name].Data), "\n")
 		step := 1
-		if most := 40; len(lines) > most { // of long texts, a sample
+		if most := 25; len(lines) > most { // of long texts, a sample
 			step = len(lines)/most + 1
 		}
 		for i := 0; i < len(lines); i += step {
@@ -130,7 +147,7 @@ func changes(texts fstest.MapFS) []change {
 				files[name] = &fstest.MapFile{Data: shifted(name, f.Data)}
 			}
 		}
-		out = append(out, change{"the clock of " + m + " is 90 s ahead", files})
+		out = append(out, change{name: "the clock of " + m + " is 90 s ahead", files: files})
 	}
 	return out
 }

@@ -2,8 +2,12 @@ package incident
 
 import (
 	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/etwhy/etwhy/timeline"
 )
@@ -25,6 +29,19 @@ func (inc *Incident) nested(container string) bool {
 	return depth >= maxNested
 }
 
+// openMember opens a member of an archive, or says why it cannot be read.
+func openMember(f *zip.File) (io.ReadCloser, error) {
+	const encrypted = 1
+	if f.Flags&encrypted != 0 {
+		return nil, errors.New("encrypted: unpack the archive with its password, and give etwhy the files")
+	}
+	r, err := f.Open()
+	if errors.Is(err, zip.ErrAlgorithm) {
+		return nil, fmt.Errorf("packed by method %d, which etwhy does not read: unpack the archive, and give etwhy the files", f.Method)
+	}
+	return r, err
+}
+
 // addZip adds the members of a zip archive.
 func (inc *Incident) addZip(box *Input, c *content) {
 	z, err := zip.NewReader(inc.counted(c), c.size)
@@ -36,8 +53,8 @@ func (inc *Incident) addZip(box *Input, c *content) {
 		if f.FileInfo().IsDir() {
 			continue
 		}
-		label := path.Join(box.Path, path.Clean("/"+f.Name))
-		r, err := f.Open()
+		label := path.Join(box.Path, path.Clean("/"+strings.ReplaceAll(f.Name, `\`, "/")))
+		r, err := openMember(f)
 		if err != nil {
 			in := inc.input(label, box.Path, timeline.KindOther)
 			in.Size, in.Err = int64(f.UncompressedSize64), err

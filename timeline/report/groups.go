@@ -31,6 +31,13 @@ type groupKey struct {
 	target  string
 	code    timeline.Code
 	status  int
+	sure    timeline.Confidence
+}
+
+// saidKey is what is said of a request. What is said in the same words is alike, whatever else is not.
+type saidKey struct {
+	verdict, title string
+	sure           timeline.Confidence
 }
 
 // target is where a request went: the address of the server, or else the host that it asked for.
@@ -60,7 +67,7 @@ func groups(requests []*timeline.Request, outcome timeline.Outcome) []*group {
 
 func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byTarget bool) []*group {
 	var out []*group
-	index := map[groupKey]*group{}
+	index, said := map[groupKey]*group{}, map[saidKey]*group{}
 	for _, r := range requests {
 		if r.Outcome != outcome {
 			continue
@@ -70,20 +77,27 @@ func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byTarget bo
 		if byTarget {
 			key.target = to
 		}
-		if r.Verdict != nil {
-			key.verdict = r.Verdict.ID
+		var words saidKey
+		if v := r.Verdict; v != nil {
+			key.verdict, key.sure = v.ID, v.Confidence
+			words = saidKey{v.ID, v.Title, v.Confidence}
 		}
 		if r.Phase == "" {
 			key.status = r.Status // the answer is the failure
 		}
 		g := index[key]
+		if g == nil && r.Verdict != nil {
+			g = said[words]
+		}
 		if g == nil {
 			g = &group{outcome: outcome, servers: map[string]bool{}}
-			index[key] = g
+			index[key], said[words] = g, g
 			out = append(out, g)
 		}
 		g.requests = append(g.requests, r)
-		g.servers[to] = true
+		if to != "" {
+			g.servers[to] = true
+		}
 		if first := g.first(); r.Verdict != nil && r.Verdict.Title != first.Verdict.Title {
 			g.varied = true
 		}

@@ -43,7 +43,8 @@ type holding struct {
 // sourceKey names the kind of source that an input is: an event log by its channel.
 func (in *Input) sourceKey() string {
 	if in.Kind == string(timeline.KindEvents) && len(in.Channels) == 1 {
-		return in.Channels[0] + " log"
+		const most = 30
+		return shorten(strings.TrimPrefix(in.Channels[0], "Microsoft-Windows-"), most) + " log"
 	}
 	if in.Kind == string(timeline.KindIISLog) {
 		return "IIS log"
@@ -132,10 +133,13 @@ func (s *screen) machines() {
 	start, end := s.cover()
 	sameDay := start.Time().Format(time.DateOnly) == end.Time().Format(time.DateOnly)
 	write := func(t etl.Time) string {
-		if sameDay {
+		switch {
+		case sameDay:
 			return clock(t)
+		case start.Time().Year() == end.Time().Year():
+			return t.Time().Format("01-02 15:04:05")
 		}
-		return t.Time().Format("01-02 15:04:05")
+		return t.Time().Format(time.DateTime)
 	}
 	files := s.sources()
 	head := plural(len(files), "file") + " of " + plural(len(s.Machines), "machine")
@@ -204,12 +208,9 @@ func (s *screen) machineTitle(m *timeline.Machine) string {
 		parts = nil
 	}
 	const most = 4
-	addresses := m.Addresses
-	if len(addresses) == 1 && addresses[0] == m.Name {
-		addresses = nil
-	}
+	addresses := slices.DeleteFunc(slices.Clone(m.Addresses), func(a string) bool { return a == m.Name })
 	if n := len(addresses) - most; n > 0 {
-		addresses = append(slices.Clone(addresses[:most]), fmt.Sprintf("and %d more", n))
+		addresses = append(addresses[:most], fmt.Sprintf("and %d more", n))
 	}
 	if len(addresses) > 0 {
 		parts = append(parts, strings.Join(addresses, ", "))
@@ -356,7 +357,7 @@ func (s *screen) lacking() {
 		failed = true
 		lacks := s.lacks(n, list)
 		from, to := spanOf(list)
-		head := fmt.Sprintf("for a verdict on %s (%s, %s to %s UTC)", n.what, plural(len(list), "request"), clock(from), clock(to))
+		head := fmt.Sprintf("for a verdict on %s (%s, %s)", n.what, plural(len(list), "request"), spanWords(from, to))
 		s.blank()
 		if len(lacks) == 0 {
 			s.text("Nothing is missing "+head+".", 2)
@@ -390,6 +391,15 @@ func spanOf(list []*timeline.Request) (from, to etl.Time) {
 		from, to = min(from, r.Start), max(to, r.Start, r.End)
 	}
 	return from, to
+}
+
+// spanWords writes a span of time, with its days if it is of several.
+func spanWords(from, to etl.Time) string {
+	write := clock
+	if from.Time().Format(time.DateOnly) != to.Time().Format(time.DateOnly) {
+		write = func(t etl.Time) string { return t.Time().Format(time.DateTime) }
+	}
+	return write(from) + " to " + write(to) + " UTC"
 }
 
 // lacks compares what is needed for a verdict on some requests with what there is.
@@ -475,6 +485,9 @@ func (a *Analysis) machineNamed(name string) *timeline.Machine {
 	return nil
 }
 
+// quiet is for how long a log may have had nothing to say.
+const quiet = timeline.Minute
+
 // lack compares what there is of one machine with what is wanted of it about some requests; nil if it is all there.
 func (s *screen) lack(name string, m *timeline.Machine, wants []wanted, list []*timeline.Request) *lack {
 	l := &lack{name: name, machine: m}
@@ -491,13 +504,14 @@ func (s *screen) lack(name string, m *timeline.Machine, wants []wanted, list []*
 	for _, w := range wants {
 		i := slices.IndexFunc(there, func(h *holding) bool { return h.source == w.key })
 		words := w.words
+		isEventLog := w.key == wantSystem.key || w.key == wantApplication.key
 		switch {
 		case i < 0:
 		case w.timeless, w.key == wantFREB.key: // a file per failure
 			continue
-		case there[i].start > from:
+		case there[i].start > from+quiet, there[i].start > from && isEventLog: // what it tells came before the failure
 			words += fmt.Sprintf(" from before %s (this one begins at %s)", clock(from), clock(there[i].start))
-		case there[i].end < to && w.key != wantSystem.key && w.key != wantApplication.key: // those are silent if all is well
+		case there[i].end+quiet < to && !isEventLog: // those are silent if all is well
 			words += fmt.Sprintf(" up to %s (this one ends at %s)", clock(to), clock(there[i].end))
 		default:
 			continue

@@ -153,7 +153,7 @@ func (p *page) steps(label string, steps []string, most int) {
 }
 
 // isCommand finds steps that end with a command, which a period would spoil for copying.
-var isCommand = regexp.MustCompile(`\s-[A-Za-z]+\b[^.;]*$|\b[A-Z][a-z]+-[A-Z][A-Za-z]+[^;]*$|\b(netsh|ipconfig|netstat|route|appcmd) [^;]*$`)
+var isCommand = regexp.MustCompile(`\s-[A-Za-z]+\b[^.;]*$|\b[A-Z][a-z]+-[A-Z][A-Za-z]+[^;]*$|\b(netsh|ipconfig|netstat|route|appcmd|procdump|wevtutil) [^;]*$`)
 
 // instruction ends one thing to do as a sentence, unless it ends with a command.
 func instruction(s string) string {
@@ -449,6 +449,15 @@ func sentence(s string) string {
 		return s
 	}
 	return s + "."
+}
+
+// begun is a clause as the beginning of a sentence. What begins with a name or a code stays as it is.
+func begun(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // clause is a sentence without its end, to go on behind it.

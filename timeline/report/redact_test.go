@@ -148,3 +148,23 @@ func TestRedactEverything(t *testing.T) {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 }
+
+// What is told beside the requests is masked as well.
+func TestRedactBeside(t *testing.T) {
+	a := discovery()
+	v := a.Discoveries[0].Verdict
+	v.Title, v.Evidence[0].Text = "Cookie: a=b", "http://bob:pw@host/ failed"
+	a.Inputs[0].Note, a.Inputs[0].Error = "http://bob:pw@host/", "Cookie: a=b"
+	a.Inputs[1].Damage = []Damage{{Kind: "cut", Offset: 1, Detail: "Authorization: Basic Zm9v"}}
+	for _, format := range Formats("analyze") {
+		var out bytes.Buffer
+		if err := WriteAnalysis(&out, format, a, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"a=b", ":pw", "Zm9v"} {
+			if strings.Contains(out.String(), secret) {
+				t.Errorf("%s shows %q", format, secret)
+			}
+		}
+	}
+}

@@ -254,11 +254,7 @@ func (s *screen) elsewhere(served bool) {
 		if !s.onlyTraces() {
 			what = "these files know"
 		}
-		write := clock
-		if start.Time().YearDay() != end.Time().YearDay() || end.Sub(start) > 24*time.Hour {
-			write = func(t etl.Time) string { return t.Time().Format(time.DateTime) }
-		}
-		s.text(fmt.Sprintf("  Another server, or another time: %s %s to %s UTC only.", what, write(start), write(end)), 4)
+		s.text(fmt.Sprintf("  Another server, or another time: %s %s only.", what, spanWords(start, end)), 4)
 	}
 }
 
@@ -757,7 +753,7 @@ func (s *screen) discovery() {
 	}
 	d := s.Discoveries[0]
 	v, r := d.Verdict, found(d)
-	s.headline(sentence(v.Title), true)
+	s.headline(begun(sentence(v.Title)), true)
 	s.blank()
 	s.proof(r, v, true)
 	s.block(useful)
@@ -789,7 +785,7 @@ func (s *screen) also() {
 	const most = 3
 	s.block(useful)
 	for _, d := range list[:min(len(list), most)] {
-		t := sentence(d.Verdict.Title)
+		t := begun(sentence(d.Verdict.Title))
 		if steps := slices.Concat(d.Verdict.DoNow, d.Verdict.FindOut); len(steps) > 0 {
 			t += " Do: " + instruction(steps[0])
 		}

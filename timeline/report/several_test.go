@@ -156,8 +156,12 @@ func turnedDown(n int, v *timeline.Verdict) []*timeline.Request {
 func poolOff() *Analysis {
 	v := &timeline.Verdict{
 		ID: "Q1", Title: "IIS had switched off application pool Shop after 5 crashes", Confidence: timeline.Certain, AtLeast: true,
-		DoNow:    []string{"put back the old version of the application, then start the pool: appcmd start apppool /apppool.name:Shop"},
-		FindOut:  []string{"if it crashes again, get a dump of the worker process"},
+		DoNow:   []string{"put back the old version of the application, then start the pool: appcmd start apppool /apppool.name:Shop"},
+		FindOut: []string{"if it crashes again, get a dump of the worker process"},
+		Context: []string{
+			"From 09:14:07 to 09:31:55 UTC on WEB02, every request for Shop; the other pools answered normally.",
+			"These requests never reached IIS, so its log has no line for them.",
+		},
 		Rejected: []timeline.Rejection{{ID: "Q2", Why: "stopped by a person: then the reason is Disabled"}, {ID: "Q4", Why: "queue full: that is QueueFull"}},
 	}
 	add := func(input int, at, text string) {
@@ -169,7 +173,7 @@ func poolOff() *Analysis {
 	}
 	add(3, "09:12:19", "w3wp.exe ended by an unhandled exception: System.IO.FileNotFoundException, in Payments (.NET Runtime 1026)")
 	add(2, "09:14:07", "pool Shop was switched off: too many failures within the limit of time (WAS 5002)")
-	add(0, "09:14:07", "503 AppOffline, queue Shop")
+	add(0, "09:14:07", "first 503 AppOffline, line 5 (log rolled since)")
 	inputs := []Input{
 		from("WEB02", "", "httperr3.log", timeline.KindHTTPERR, "09:14:07", "09:41:02", 320),
 		from("WEB02", "", "u_ex260304.log", timeline.KindIISLog, "09:02:10", "09:38:50", 19),
@@ -214,7 +218,7 @@ func switchedOff(a *Analysis) *Analysis {
 	m := &timeline.Machine{Name: "WEB02", Inputs: []int{i}}
 	a.Traces = append(a.Traces, timeline.InputResult{Path: in.Path, Machine: m})
 	a.Discoveries = []timeline.Discovery{{Machine: m, Verdict: &timeline.Verdict{
-		ID: "Q1", Title: "Pool Shop was switched off", Confidence: timeline.Likely,
+		ID: "Q1", Title: "pool Shop was switched off", Confidence: timeline.Likely,
 		Evidence: []timeline.Evidence{{Input: i, Time: at("09:14:07"), Text: "pool Shop was switched off: too many failures within the limit of time (WAS 5002)", Key: true}},
 		DoNow:    []string{"start the pool"},
 	}}}

@@ -38,11 +38,13 @@ func (s *screen) story(g *group) (several bool) {
 	}
 	several = s.proof(r, v, g.got() != "")
 	s.block(useful)
-	s.candidates(r)
+	s.candidates(r, v)
 	if several {
 		s.block(extra)
 	}
-	s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
+	if g.got() == "" { // else it is told above
+		s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
+	}
 	s.block(needed)
 	s.labelled(s.limits(r, v), sentence(v.Open))
 	s.block(useful)
@@ -85,13 +87,6 @@ func (s *screen) proof(r *timeline.Request, v *timeline.Verdict, inTime bool) (s
 	case len(rows) == 0:
 		s.labelled("How sure:", sure(r, s.seen(v)))
 	case inTime:
-		if v.AtLeast {
-			for i := range rows {
-				if rows[i].input == r.Input {
-					rows[i].text = "first " + rows[i].text + " (the log begins with it)"
-				}
-			}
-		}
 		s.course(rows)
 		s.labelled("How sure:", s.sureOf(r, rows))
 	default:

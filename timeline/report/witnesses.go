@@ -123,7 +123,10 @@ type row struct {
 }
 
 // occurrence finds the event that tells at the end of an observation: "... (WAS 5002)".
-var occurrence = regexp.MustCompile(`^(.*) \(([A-Za-z.][\w. -]* \d+)\)$`)
+var occurrence = regexp.MustCompile(`^(.*) \(([A-Za-z.][\w. -]* \d+(?:, [A-Za-z.][\w. -]* \d+)*)\)$`)
+
+// lineOf finds the line of a file in an observation: "503 AppOffline, line 5".
+var lineOf = regexp.MustCompile(`, line (\d+)\b`)
 
 // process finds the id of a process in a text; those of several alike differ.
 var process = regexp.MustCompile(` \(PID \d+\)`)
@@ -152,6 +155,8 @@ func (s *screen) rows(r *timeline.Request, v *timeline.Verdict) []row {
 			t := add(e, text)
 			if m := occurrence.FindStringSubmatch(text); m != nil {
 				t.text, t.source = m[1], m[2]
+			} else if m := lineOf.FindStringSubmatch(text); m != nil {
+				t.text, t.source = strings.Replace(text, m[0], "", 1), t.source+":"+m[1]
 			}
 			continue
 		}
@@ -176,7 +181,14 @@ func (s *screen) rows(r *timeline.Request, v *timeline.Verdict) []row {
 		const room = 120
 		add(last[i], strings.Join(abridge(told[i], room, false), ", "))
 	}
-	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(a.at, b.at) })
+	// What is cut to whole seconds was later than it says.
+	when := func(t row) etl.Time {
+		if s.coarse(t.input) {
+			return t.at + etl.Second - 1
+		}
+		return t.at
+	}
+	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(when(a), when(b)) })
 	return alike(out)
 }
 
@@ -276,7 +288,7 @@ func (s *screen) course(rows []row) {
 		if !t.at.IsZero() {
 			when = clock(t.at)
 		}
-		s.columns(lead, "  "+pad(when, at)+gap, t.text, strings.Repeat(" ", tells-displaywidth.String(t.source))+t.source)
+		s.columns(lead, "  "+pad(when, at)+gap, t.text, pad(t.source, tells))
 	}
 }
 
@@ -357,10 +369,11 @@ func (s *screen) agreement(r *timeline.Request) string {
 }
 
 // candidates tells of what may be about the same request, of which no more than one can be.
-func (s *screen) candidates(r *timeline.Request) {
+func (s *screen) candidates(r *timeline.Request, v *timeline.Verdict) {
 	var list []string
 	for _, q := range r.Related {
-		if q.Confidence == timeline.Possible {
+		quoted := func(e timeline.Evidence) bool { return e.Input == q.Input && e.Time == q.Time }
+		if q.Confidence == timeline.Possible && !slices.ContainsFunc(v.Evidence, quoted) {
 			at := q.Time
 			if !at.IsZero() {
 				at = at.Add(s.shift(q.Input, r.Input))
@@ -583,59 +596,14 @@ func (g *group) got() string {
 
 // refusal tells of requests that HTTP.sys refused: when, which, and how the others fared meanwhile.
 func (s *screen) refusal(g *group) {
-	r, last := g.first(), g.requests[len(g.requests)-1]
-	where := ""
-	if in := s.inputAt(r.Input); in != nil && in.Machine != "" {
-		where = " on " + in.Machine
+	r := g.first()
+	if r.Verdict == nil || len(r.Verdict.Context) == 0 {
+		s.facts(g)
+		return
 	}
-	pool := cmp.Or(r.Queue, r.AppPool)
-	mine := map[*timeline.Request]bool{}
-	for _, q := range g.requests {
-		mine[q] = true
+	for _, t := range sentences(r.Verdict.Context) {
+		s.text(t, 2)
 	}
-	same, ok, bad, pools := 0, 0, 0, true
-	list := s.Everything
-	if list == nil {
-		list = s.Requests
-	}
-	for _, q := range list {
-		if mine[q] || q.Side != timeline.Server || q.Start < r.Start || q.Start > last.Start || !s.together(q.Input, r.Input) {
-			continue
-		}
-		name := cmp.Or(q.Queue, q.AppPool)
-		switch {
-		case name != "" && strings.EqualFold(name, pool):
-			same++
-		case q.Outcome == timeline.Failed:
-			bad++
-		default:
-			ok++
-			pools = pools && name != ""
-		}
-	}
-	t := fmt.Sprintf("From %s to %s UTC%s, ", clock(r.Start), clock(last.Start), where)
-	if clock(r.Start) == clock(last.Start) {
-		t = fmt.Sprintf("At %s UTC%s, ", clock(r.Start), where)
-	}
-	switch {
-	case pool == "":
-		t += plural(len(g.requests), "request")
-	case same == 0 && len(g.requests) > 1:
-		t += "every request for pool " + pool
-	default:
-		t += fmt.Sprintf("%s of %s for pool %s", thousands(len(g.requests)), plural(len(g.requests)+same, "request"), pool)
-	}
-	switch {
-	case ok > 0 && bad == 0 && pools:
-		t += "; the other pools answered normally"
-	case ok > 0 && bad == 0:
-		t += fmt.Sprintf("; %s there meanwhile", either(ok, "the one other request was answered", "the "+thousands(ok)+" other requests were answered"))
-	case bad > 0:
-		t += fmt.Sprintf("; of the %s there meanwhile, %s failed", plural(ok+bad, "other request"), thousands(bad))
-	}
-	s.text(t+".", 2)
-	s.text(either(len(g.requests), "It", "These requests")+" never reached IIS (HTTP.sys refused "+either(len(g.requests), "it", "them")+
-		"), so the IIS log has no line for "+either(len(g.requests), "it", "them")+".", 2)
 	var first []string
 	if what := strings.TrimSpace(r.Method + " " + shorten(webAddress(r.URL), s.width/2)); what != "" {
 		first = append(first, what)
@@ -645,20 +613,11 @@ func (s *screen) refusal(g *group) {
 	}
 	if len(first) > 0 {
 		s.block(extra)
-		s.text(either(len(g.requests), "It: ", "The first of them: ")+strings.Join(first, " ")+" ("+g.ids()+").", 2)
+		last := g.requests[len(g.requests)-1]
+		s.text(either(len(g.requests), "The request: ", "The first of them: ")+strings.Join(first, " ")+
+			fmt.Sprintf(" at %s UTC (%s)", clock(r.Start), g.ids())+either(len(g.requests), "", "; the last at "+clock(last.Start))+".", 2)
 		s.block(needed)
 	}
-}
-
-// together reports whether two inputs are from the same machine.
-func (a *Analysis) together(i, j int) bool {
-	if i == j {
-		return true
-	}
-	if max(i, j) >= len(a.Traces) || min(i, j) < 0 {
-		return false
-	}
-	return a.Traces[i].Machine == a.Traces[j].Machine
 }
 
 // webAddress is a URL without a port that goes without saying.

@@ -12,19 +12,23 @@ import (
 // of a machine tell. nil if there is none.
 func Answer(res *timeline.Result) *timeline.Verdict {
 	for _, outcome := range []timeline.Outcome{timeline.Failed, timeline.Cancelled, timeline.OK} {
-		groups := map[[2]string][]*timeline.Request{}
-		var order [][2]string
+		type alike struct {
+			id, server string
+			sure       timeline.Confidence
+		}
+		groups := map[alike][]*timeline.Request{}
+		var order []alike
 		for _, r := range res.Requests {
 			if r.Outcome != outcome || r.Verdict == nil || r.Traffic == timeline.Probe {
 				continue
 			}
-			key := [2]string{r.Verdict.ID, r.Server}
+			key := alike{r.Verdict.ID, r.Server, r.Verdict.Confidence}
 			if groups[key] == nil {
 				order = append(order, key)
 			}
 			groups[key] = append(groups[key], r)
 		}
-		slices.SortStableFunc(order, func(a, b [2]string) int { return cmp.Compare(len(groups[b]), len(groups[a])) })
+		slices.SortStableFunc(order, func(a, b alike) int { return cmp.Compare(len(groups[b]), len(groups[a])) })
 		if len(order) > 0 {
 			return groups[order[0]][0].Verdict
 		}
