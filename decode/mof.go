@@ -242,3 +242,15 @@ func wbemSID(b []byte, pointer int) (skip, size int, ok bool) {
 	}
 	return 0, 0, false
 }
+
+// Classic returns what this program has of the fields of a classic event, also of the kernel's own, which go by the class
+// of their group; nil if it has nothing. Of a version that is not known it is the one before. The event is shared: do not modify it.
+func Classic(class etl.GUID, opcode, version uint8) *schema.Event {
+	if p := schema.LookupClass(class); p != nil {
+		if ev, _ := p.FindClassic(class, opcode, version); ev != nil {
+			return ev
+		}
+	}
+	ev, _ := mofEvents().FindClassic(class, opcode, version)
+	return ev
+}

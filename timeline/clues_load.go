@@ -178,6 +178,7 @@ func (x *scene) lookGauges(m *Machine, s *Session, from, to etl.Time) {
 			const limit = 95
 			if v.mean >= limit {
 				x.note(processorBusy, Evidence{Input: s.number, Time: s.sampled[first], Text: text})
+				x.say("load", text)
 			}
 		case g.load == memoryFree && v.least < 200:
 			x.context = append(x.context, fmt.Sprintf("%s had %.0f MB of memory left %s.", sentenceOf(m.called()), v.least, span))

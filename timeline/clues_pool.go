@@ -142,11 +142,6 @@ func commandWord(name string) string {
 	return name
 }
 
-// failures are the events that count towards switching a pool off.
-var failures = []eventlog.FactKind{
-	eventlog.Crash, eventlog.PingFailed, eventlog.StartTimeout, eventlog.StartFailed, eventlog.ListenerFailed, eventlog.ModuleFailed,
-}
-
 // lookFall looks for what took the pool out of service.
 func (x *scene) lookFall(o *outage) {
 	m := x.front

@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
@@ -22,7 +23,6 @@ const (
 	confirmed     clue = "two independent sources agree on where it stopped"
 	serverGave    clue = "the proxy's log has the status that the server gave"
 	rivalsLater   clue = "of several requests at the content servers it is one, and all of them went on longer"
-	behindLong    clue = "the content server went on with it for much longer than it was waited for"
 	behindWaited  clue = "the content server's worker got it late"
 	behindWhole   clue = "the content server sent its answer whole"
 	behindLeft    clue = "HTTP.sys of the content server saw the proxy leave just then"
@@ -41,7 +41,6 @@ const (
 	memberSlots     clue = "every member of the farm is switched off"
 	memberTests     clue = "the health tests of every member failed"
 	farmForgot      clue = "the proxy's own worker process was stopped or replaced, and nothing got through since"
-	farmRestarted   clue = "the proxy's worker process is another one than before"
 	membersWell     clue = "the members were well"
 	liveFailures    clue = "as many answers failed as take a member out of the farm"
 	risingFailures  clue = "many answers had failed just before"
@@ -85,7 +84,7 @@ func (x *scene) lookProxy() {
 	if x.r.Side != Client {
 		return
 	}
-	x.say("answer", orElse(x.r.status(), "no answer"))
+	x.say("answer", cmp.Or(x.r.status(), "no answer"))
 	x.agreeFront()
 	x.lookAtLimit()
 	x.lookAtWork()
@@ -156,12 +155,15 @@ func (x *scene) lookForAbsence() {
 	const around = 5 * Minute
 	asker := hostName(r.Client)
 	for _, page := range r.paths() {
-		for _, q := range x.b.look().pages[pageKey{m, r.Method, page}] {
+		for _, q := range since(x.b.look().pages[pageKey{m, r.Method, page}], from-2*around) {
+			if q.Start >= to+around {
+				break
+			}
 			client := hostName(q.Client)
 			if a, ok := plainAddress(client); ok && len(x.front.addresses) > 0 && !x.front.addresses[a] && client != asker {
 				continue // of another client
 			}
-			if q.into == nil && q.Start < to+around && ended(q) > from-around {
+			if q.into == nil && ended(q) > from-around {
 				return
 			}
 		}
@@ -357,7 +359,7 @@ func (x *scene) rivalsLater() time.Duration {
 	}
 	evidence := make([]Evidence, 0, len(w.rivals))
 	for _, q := range w.rivals {
-		evidence = append(evidence, quoted(q))
+		evidence = append(evidence, quotedAny(q))
 	}
 	x.note(rivalsLater, evidence...)
 	took := spell(least)
@@ -412,14 +414,14 @@ func (x *scene) lookAtWork() {
 			}
 		case f.Flush.Code != 0 || f.NoEnd || w.reason != "": // not to the end
 		case err == nil && f.BytesSent >= announced, logged(q):
-			x.note(behindWhole, quoted(q))
+			x.note(behindWhole, quotedAny(q))
 		}
 		x.say("answersize", strconv.FormatUint(f.BytesSent, 10)+" bytes")
 		if f.Read.Bytes == 0 && f.Read.Open {
 			x.note(bodyHeld)
 		}
 	} else if w.reason == "" && logged(q) {
-		x.note(behindWhole, quoted(q))
+		x.note(behindWhole, quotedAny(q))
 		x.say("answersize", "by its log")
 	}
 	switch left := x.at(x.back, x.end()).Sub(ended(q)).Abs(); {
@@ -454,20 +456,13 @@ func (x *scene) lookAtWork() {
 		x.note(behindWaited)
 		x.say("queued", spell(queue))
 	}
-	x.say("queuename", orElse(q.Queue, orElse(q.AppPool, "the application")))
+	x.say("queuename", cmp.Or(q.Queue, cmp.Or(q.AppPool, "the application")))
 }
 
 // logged reports whether the log has the request as one whose answer was delivered.
 func logged(q *Request) bool {
 	l := q.by(KindIISLog)
 	return l != nil && l.Outcome == OK && l.sight.win32 == 0
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // lookAtWorker looks for what happened to the process that had the request at the content server, or to that server.
@@ -478,26 +473,26 @@ func (x *scene) lookAtWorker() {
 	}
 	pool, pid, reason := "", uint32(0), ""
 	if q != nil {
-		pool, pid = orElse(q.AppPool, q.Queue), q.PID
+		pool, pid = cmp.Or(q.AppPool, q.Queue), q.PID
 		if q.sight != nil {
 			reason = q.sight.reason
 		}
 	}
 	start, end := x.at(m, r.Start), x.at(m, x.end())
 	abandoned := strings.HasPrefix(reason, "Connection_Abandoned")
-	for _, o := range m.during(start, end+5*Minute, "", eventlog.Crash, eventlog.PingFailed) {
-		same := pid != 0 && o.PID == pid || pool != "" && strings.EqualFold(o.Pool, pool)
-		// The process that ended is named; how long after the end that is written, a dump may delay.
-		if o.Time < end-5*etl.Second || !same && !(abandoned && o.Image == "" || abandoned && isWorker(o.Image)) || o.PID != 0 && pid != 0 && o.PID != pid {
-			continue
-		}
-		if o.Time > end+10*etl.Second && (pid == 0 || o.PID != pid) {
+	// The process is named by its id; how long after its end that is written, a dump may delay. Without, its pool
+	// and the moment have to do.
+	for _, o := range m.during(end-5*etl.Second, end+5*Minute, "", eventlog.Crash) {
+		mine := pid != 0 && o.PID == pid
+		like := (pid == 0 || o.PID == 0) && o.Time <= end+10*etl.Second &&
+			(pool != "" && strings.EqualFold(o.Pool, pool) || abandoned && isWorker(o.Image))
+		if !mine && !like {
 			continue
 		}
 		x.note(workerCrashed, o.evidence())
 		x.say("crash", o.String())
-		if pid != 0 && o.PID == pid || abandoned {
-			x.note(workerServed, quoted(q))
+		if mine || abandoned {
+			x.note(workerServed, quotedAny(q))
 		}
 	}
 	for _, o := range m.during(start-Minute, end+5*etl.Second, pool, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.StopTimeout, eventlog.PoolDisabled, eventlog.ConfigChanged) {
@@ -506,7 +501,7 @@ func (x *scene) lookAtWorker() {
 		}
 		if o.Kind == eventlog.StopTimeout && pid != 0 && o.PID == pid || abandoned && o.Kind != eventlog.ConfigChanged {
 			x.note(workerRetired, o.evidence())
-			x.note(workerServed, quoted(q))
+			x.note(workerServed, quotedAny(q))
 			x.say("recycle", o.String())
 		}
 	}
@@ -534,7 +529,7 @@ func (x *scene) lookAtWorker() {
 	if r.Phase == PhaseConnect || r.Phase == "" {
 		for _, o := range m.during(start-10*Minute, end+lateness, "", eventlog.BindFailed) {
 			x.note(bindTrouble, o.evidence())
-			x.say("binding", orElse(o.Detail, "its address"))
+			x.say("binding", cmp.Or(o.Detail, "its address"))
 			break
 		}
 	}
@@ -568,7 +563,7 @@ func (x *scene) lookAtFarm() {
 		name = "farm " + f.Name
 	}
 	x.say("farm", name)
-	x.say("farmname", orElse(f.Name, "NAME"))
+	x.say("farmname", cmp.Or(f.Name, "NAME"))
 	p := x.passage()
 	if ok && len(f.Servers) > 0 {
 		x.say("members", either(len(f.Servers), "the only member of "+name+" is", "all "+strconv.Itoa(len(f.Servers))+" members of "+name+" are"))
@@ -733,11 +728,11 @@ func (x *scene) lookForLostState(p *passage) {
 		x.note(farmForgot, o.evidence())
 		x.say("lost", o.String())
 		x.say("lostat", clockTime(o.Time, "15:04:05"))
-		x.say("pool", orElse(o.Pool, "of the proxy"))
+		x.say("pool", cmp.Or(o.Pool, "of the proxy"))
 		if o.Kind == eventlog.IdleStop {
-			x.say("never", "appcmd set apppool "+strconv.Quote(orElse(o.Pool, "NAME"))+" /processModel.idleTimeout:00:00:00")
+			x.say("never", "appcmd set apppool "+strconv.Quote(cmp.Or(o.Pool, "NAME"))+" /processModel.idleTimeout:00:00:00")
 		} else {
-			x.say("never", "appcmd set apppool "+strconv.Quote(orElse(o.Pool, "NAME"))+" /recycling.periodicRestart.time:00:00:00")
+			x.say("never", "appcmd set apppool "+strconv.Quote(cmp.Or(o.Pool, "NAME"))+" /recycling.periodicRestart.time:00:00:00")
 		}
 		// Meanwhile the members answered others.
 		until := p.wellBetween(r.Start, math.MaxInt64)
@@ -749,7 +744,7 @@ func (x *scene) lookForLostState(p *passage) {
 				continue
 			}
 			if q := x.b.answeredBetween(b, x.at(b, o.Time), x.at(b, until)); q != nil {
-				x.note(membersWell, quotedAny(q))
+				x.note(membersWell, Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + " answered " + q.status(), Key: true})
 			}
 		}
 		return
@@ -758,8 +753,10 @@ func (x *scene) lookForLostState(p *passage) {
 
 // quotedAny makes evidence of a request that a file of any kind tells of.
 func quotedAny(q *Request) Evidence {
-	text := q.Method + " " + q.URL + " answered " + q.status()
-	return Evidence{Input: q.Input, Time: ended(q), Text: text, Key: true}
+	if q.sight != nil && q.sight.text != "" {
+		return quoted(q)
+	}
+	return Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + ": " + cmp.Or(q.status(), q.Outcome.String()), Key: true}
 }
 
 // inPool reports whether the proxy runs in a pool: by what its files say, or by being the only one.
@@ -817,7 +814,7 @@ func (x *scene) lookAtAnswerer() {
 		member = f.Servers[0].Address
 	}
 	x.say("member", member)
-	x.say("outbound", orElse(proxy, "a proxy"))
+	x.say("outbound", cmp.Or(proxy, "a proxy"))
 }
 
 // lookAtTunnel sees how a connection ended that was switched to WebSocket.

@@ -70,7 +70,7 @@ func (r *Request) odd() bool {
 // what a trace tells alone.
 var tables = [...][]rule{
 	Client: slices.Concat(coreRules, proxyRules, rules),
-	Server: slices.Concat(servedRules, poolRules, serverRules),
+	Server: slices.Concat(servedRules, poolRules, loadRules, serverRules),
 }
 
 // pageRules are the rules for error pages that are of no request that the files know.

@@ -49,7 +49,7 @@ func (r *Request) alike() *outage {
 	return nil
 }
 
-// first returns the request that the verdict is written for.
+// sample returns the request that the verdict is written for.
 func (o *outage) sample() *Request {
 	if i := slices.IndexFunc(o.requests, func(r *Request) bool { return r.alike() != nil }); i >= 0 {
 		return o.requests[i]
@@ -57,14 +57,24 @@ func (o *outage) sample() *Request {
 	return o.requests[0]
 }
 
-// findOutages puts the requests that were turned down together. The requests are in time order.
+// findOutages puts the requests that were turned down together, also those that a proxy had sent on. The requests
+// are in time order.
 func (b *Builder) findOutages() {
 	type key struct {
 		on               *Machine
 		pool, word, port string
 	}
 	open := map[key]*outage{}
+	all := slices.Clip(b.requests)
 	for _, r := range b.requests {
+		if r.sight != nil && r.sight.behind != nil { // judged along with the one in front
+			all = append(all, r.sight.behind)
+		}
+	}
+	if len(all) > len(b.requests) {
+		slices.SortStableFunc(all, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
+	}
+	for _, r := range all {
 		if r.Side != Server || r.Outcome != Failed || r.facts == nil {
 			continue
 		}
@@ -91,7 +101,7 @@ func (b *Builder) findOutages() {
 	if len(b.outages) == 0 {
 		return
 	}
-	for _, r := range b.requests {
+	for _, r := range all {
 		if r.Side == Server && r.AppPool != "" && (r.facts == nil || r.MadeBy == nil || r.MadeBy.Tier != tierHTTPSys) && r.Status != 0 {
 			m := b.on(r)
 			m.served = append(m.served, r)

@@ -213,8 +213,12 @@ func (b *Builder) look() *index {
 			add(r.sight.behind)
 		}
 	}
+	byStart := func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) }
 	for _, list := range x.served {
-		slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
+		slices.SortStableFunc(list, byStart)
+	}
+	for _, list := range x.pages {
+		slices.SortStableFunc(list, byStart)
 	}
 	for _, m := range b.machines {
 		for _, o := range m.happened {
@@ -246,12 +250,19 @@ func before(list []*occurrence, t etl.Time) int {
 	return i
 }
 
+// since returns the requests of a list, which is in order, that began at t or later.
+func since(list []*Request, t etl.Time) []*Request {
+	i, _ := slices.BinarySearchFunc(list, t, func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) })
+	return list[i:]
+}
+
 // answeredBetween reports whether a server answered a request that began after from and ended before to.
 func (b *Builder) answeredBetween(m *Machine, from, to etl.Time) *Request {
-	list := b.look().served[m]
-	i, _ := slices.BinarySearchFunc(list, from, func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) })
-	for ; i < len(list) && list[i].Start < to; i++ {
-		if q := list[i]; q.Outcome == OK && q.Status < 500 && q.Traffic != Probe && ended(q) < to {
+	for _, q := range since(b.look().served[m], from) {
+		if q.Start >= to {
+			break
+		}
+		if q.Outcome == OK && q.Status < 500 && q.Traffic != Probe && ended(q) < to {
 			return q
 		}
 	}

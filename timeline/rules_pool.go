@@ -7,7 +7,6 @@ var (
 	nextCrash   = `if it crashes again, get a dump: procdump -e -ma -w w3wp.exe C:\temp`
 	hangDump    = `when it hangs again, get a dump before it is ended: procdump -ma -w w3wp.exe C:\temp`
 	whoChanged  = "who changed what on {machine} before {at}: applicationHost.config with inetpub\\history, and the event log Microsoft-Windows-IIS-Configuration/Operational"
-	poolOff     = []string{"AppOffline", "Disabled"}
 	abandoned   = []string{"Connection_Abandoned_By_ReqQueue", "Connection_Abandoned_By_AppPool"}
 	queueIsFull = neighbour{"Q4", 0, 0, "queue full: that is QueueFull"}
 	notOffline  = neighbour{"Q1", 0, 0, "pool switched off: that is AppOffline or Disabled"}

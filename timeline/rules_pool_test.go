@@ -470,7 +470,42 @@ func TestLastChange(t *testing.T) {
 		s.Close()
 	}
 	v := b.Finish().Requests[0].Verdict
-	if !slices.ContainsFunc(v.Context, func(s string) bool { return strings.Contains(s, "since copy 9") && strings.Contains(s, "500") && strings.Contains(s, "700") }) {
+	if !slices.ContainsFunc(v.Context, func(s string) bool {
+		return strings.Contains(s, "since copy 9") && strings.Contains(s, "500") && strings.Contains(s, "700")
+	}) {
 		t.Errorf("context: %q", v.Context)
+	}
+}
+
+// Where a proxy handed a 503 on, the files of the server behind it tell why.
+func TestPoolBehindProxy(t *testing.T) {
+	front := iisHead + "2026-03-23 09:14:07 10.0.0.5 GET /cart X-ARR-LOG-ID=765ffbb0-cbec-4960-a0e0-06608dd96d2c&SERVER-STATUS=503 80 10.9.1.9 503 0 0 15\n" +
+		"2026-03-23 09:20:00 10.0.0.5 GET /other - 80 10.9.1.9 200 0 0 15\n"
+	for _, tt := range []struct {
+		name, want string
+		events     []string
+	}{
+		{"crashes, then 5002", "Q1", events(fiveCrashes, []string{off(5002)})},
+		{"nothing", "PT1", nil},
+	} {
+		b := NewBuilder(Options{})
+		s := b.Input(Input{Path: "ARR01/u_ex.log", Kind: KindIISLog})
+		s.machine = "ARR01"
+		for e := range w3c.NewReader(strings.NewReader(front), w3c.Options{}).Entries() {
+			s.LogEntry(e)
+		}
+		s.Close()
+		behind := refused(1, "AppOffline", "Shop")
+		behind.text = strings.ReplaceAll(behind.text, "10.0.1.9", "10.0.0.5")
+		tell(t, b, []told{behind, system(tt.events...)})
+		var got []string
+		for _, r := range b.Finish().Requests {
+			if r.Outcome == Failed {
+				got = append(got, r.Verdict.ID)
+			}
+		}
+		if !slices.Equal(got, []string{tt.want}) {
+			t.Errorf("%s: got %q, want %s for the one request", tt.name, got, tt.want)
+		}
 	}
 }

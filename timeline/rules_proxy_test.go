@@ -241,6 +241,12 @@ func TestProxyRules(t *testing.T) {
 			{"ARR01/u_ex*.log", " 400 0 0 15", " 400 605 0 15"}, without("ARR01/net.etl.txt"),
 		}},
 
+		{"name lookup, and the proxy's files", "07", "T3 likely", "NE", nil},
+		{"name lookup, the proxy's files alone", "07", "NE possible", "T3", []edit{without("ARR01/net.etl.txt")}},
+		{"certificate, the server has no such request", "33", "S1 certain", "", nil},
+		{"certificate, the server's log ends before", "33", "S1 likely", "", []edit{{"WEB01/u_ex*.log", "2026-03-06 11:24:30", "2026-03-06 11:19:30"}}},
+		{"certificate, the proxy asked for the page just then", "33", "S1 likely", "", []edit{{"WEB01/u_ex*.log", "192.168.0.21 GET /pay/ - 443 - 192.168.0.21", "192.168.0.21 GET /pay/ - 443 - 192.168.0.205"}}},
+
 		{"compressed WebSocket", "36", "W1 likely", "", nil},
 		{"WebSocket without compression", "36", "none", "W1", []edit{{"ARR01/fr000031.freb.txt", `Sec-WebSocket-Extensions: permessage-deflate\r\nX-Powered-By`, `X-Powered-By`}}},
 		{"compressed WebSocket that lasts", "36", "none", "W1", []edit{

@@ -87,7 +87,7 @@ func (m *Machine) boundTo(server, host string) (id uint32) {
 	return id
 }
 
-// A life is when a worker process of a pool is known to have lived.
+// A life is the time for which a worker process of a pool is known to have lived.
 type life struct {
 	pid         uint32
 	first, last etl.Time

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
@@ -14,6 +15,7 @@ const (
 	maxFields  = 1000     // of an event; real ones have up to some 60
 	maxDepth   = 64       // of elements that are looked at
 	maxInterns = 4096     // names that are kept once for all entries
+	maxIntern  = 256      // bytes of such a name; longer ones are not kept
 	maxValue   = 64 << 10 // bytes of a value; what is longer is cut
 )
 
@@ -43,6 +45,7 @@ type builder struct {
 	leaf    string // the open element, as long as it has no children
 	name    string // its attribute Name
 	value   []byte // its text
+	full    bool   // there was more of it
 	interns map[string]string
 }
 
@@ -61,17 +64,21 @@ func (b *builder) begin(offset int64) {
 	*e = Entry{Offset: offset, Fields: e.Fields[:0], Binary: e.Binary[:0]}
 	b.unwanted, b.marks = false, marks{}
 	b.depth, b.section, b.leaf, b.name, b.value = 0, other, "", "", b.value[:0]
+	b.full = false
 }
 
 // empty reports whether there is no entry: nothing tells whose event it is.
 func (b *builder) empty() bool { return b.entry.Provider == "" && b.entry.ID == 0 }
 
-// intern returns a string of b that is kept once.
+// intern returns text as a string, of which there is one for all entries.
 func (b *builder) intern(text []byte) string {
 	if s, ok := b.interns[string(text)]; ok {
 		return s
 	}
-	s := clean(text)
+	s := clean(cut(text))
+	if len(text) > maxIntern {
+		return s
+	}
 	if b.interns == nil || len(b.interns) >= maxInterns {
 		b.interns = map[string]string{}
 	}
@@ -84,7 +91,7 @@ func (b *builder) open(name string) {
 	if b.depth == 2 {
 		b.section = sections[name]
 	}
-	b.leaf, b.name, b.value = name, "", b.value[:0]
+	b.leaf, b.name, b.value, b.full = name, "", b.value[:0], false
 }
 
 func (b *builder) attribute(name string, value []byte) {
@@ -112,8 +119,12 @@ func (b *builder) attribute(name string, value []byte) {
 }
 
 func (b *builder) text(value []byte) {
-	if b.leaf != "" && len(b.value) < maxValue {
-		b.value = append(b.value, value[:min(len(value), maxValue-len(b.value))]...)
+	if b.leaf == "" || b.full {
+		return
+	}
+	b.value = append(b.value, value[:min(len(value), maxValue+1)]...)
+	if b.full = len(b.value) > maxValue; b.full {
+		b.value = cut(b.value)
 	}
 }
 
@@ -194,6 +205,18 @@ func (b *builder) field(name string) {
 	if e := &b.entry; len(e.Fields) < maxFields {
 		e.Fields = append(e.Fields, Field{name, clean(b.value)})
 	}
+}
+
+// cut returns b, or as much of it as a value may have, without half a character at the end.
+func cut(b []byte) []byte {
+	if len(b) <= maxValue {
+		return b
+	}
+	n := maxValue
+	for n > maxValue-utf8.UTFMax && !utf8.RuneStart(b[n]) {
+		n--
+	}
+	return b[:n]
 }
 
 // clean returns b as a string; what is not UTF-8 is taken for Windows-1252, as old exports are.

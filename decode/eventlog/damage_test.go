@@ -158,6 +158,7 @@ func TestDamageCostsOneEvent(t *testing.T) {
 	}{
 		{"lost end", "</Data><Data Name='ProcessID'>6700</Data></EventData></Event>", "</Data>", "open-event", 4},
 		{"lost end of a tag", "<Data Name='ProcessID'>6700", "<Data Name='ProcessID' 6700", "bad-xml", 4},
+		{"lost quote in the first", "<Provider Name='Microsoft-Windows-WAS'", "<Provider Name='Microsoft-Windows-WAS", "bad-xml", 3},
 		{"unknown entity", "6700", "&boom;", "bad-xml", 4},
 		{"no provider", "<System><Provider Name='Microsoft-Windows-WAS'/><EventID Qualifiers='0'>9999</EventID>", "<System>", "bad-xml", 3},
 		{"no time", "2026-03-05T09:12:21.0000000Z", "yesterday", "undated", 4},
@@ -281,6 +282,60 @@ func TestLongLines(t *testing.T) {
 		if peak > before.HeapSys+64<<20 {
 			t.Errorf("%s: %d MB of memory", test.name, (peak-before.HeapSys)>>20)
 		}
+	}
+}
+
+// A value that is too long is cut between two characters, a name as well.
+func TestLongValues(t *testing.T) {
+	for _, long := range []string{strings.Repeat("日", 30_000), "a" + strings.Repeat("日", 30_000), "aa" + strings.Repeat("日", 30_000), strings.Repeat("😀", 30_000), strings.Repeat("x", 100_000)} {
+		const system = "<EventID>1</EventID><EventRecordID>1</EventRecordID></System>"
+		data := []byte("<Events><Event" + ns + "><System><Provider Name='x'/>" + system + "</Event><Event" + ns + "><System><Provider Name='" + long + "'/>" + system +
+			"<EventData><Data Name='" + long + "'>" + long + "&lt;" + long + "</Data></EventData><RenderingInfo><Message>" + long + "</Message></RenderingInfo></Event></Events>")
+		list := check(t, data)
+		if len(list) != 2 || len(list[1].Fields) != 1 {
+			t.Fatalf("%d entries", len(list))
+		}
+		e := list[1]
+		for _, got := range []string{e.Provider, e.Fields[0].Name, e.Fields[0].Value, e.Message} {
+			if len(got) > 64<<10 || len(got) <= 64<<10-4 || !strings.HasPrefix(long, got) {
+				t.Errorf("%d bytes of %.10q...: %.10q...", len(got), long, got)
+			}
+		}
+	}
+}
+
+// Names that are not repeated do not pile up, nor does a file that is shorter than it is told to be take its time.
+func TestHold(t *testing.T) {
+	event := "<Event" + ns + "><System><Provider Name='%07d" + strings.Repeat("x", 60_000) + "'/><EventID>1</EventID><EventRecordID>1</EventRecordID></System></Event>"
+	var data bytes.Buffer
+	data.WriteString("<Events>")
+	const n = 1500
+	for i := range n {
+		fmt.Fprintf(&data, event, i)
+	}
+	var before, after runtime.MemStats
+	r := eventlog.NewReader(bytes.NewReader(data.Bytes()), int64(data.Len()), eventlog.Options{})
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	count := 0
+	for range r.Entries() {
+		count++
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); count != n || held > 8<<20 {
+		t.Errorf("%d entries, %d KB held", count, held>>10)
+	}
+	runtime.KeepAlive(r)
+
+	short := madeEVTX(madeRecord(nil))
+	r = eventlog.NewReader(bytes.NewReader(short), 1<<50, eventlog.Options{})
+	count = 0
+	for range r.Entries() {
+		count++
+	}
+	if count != 1 {
+		t.Errorf("%d entries", count)
 	}
 }
 

@@ -66,6 +66,9 @@ func (r *Reader) readEVTX(yield func(*Entry, error) bool) error {
 		if err != nil && err != io.EOF {
 			return err
 		}
+		if n == 0 { // the file is shorter than it was told to be
+			return nil
+		}
 		if !r.readChunk(c, data[:n], offset, yield) {
 			return nil
 		}

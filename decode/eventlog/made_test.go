@@ -1,6 +1,7 @@
 package eventlog_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -84,6 +85,18 @@ func (m *maker) leaf(name string, v any) {
 	m.end()
 }
 
+// template writes an instance of a template with that body. Its values are to follow.
+func (m *maker) template(body func()) {
+	m.u8(0x0F, 1, 1, 0, 0x0C, 1)
+	m.u32(7)
+	m.u32(m.place() + 4)
+	m.b = append(m.b, make([]byte, 20)...)
+	size := len(m.b)
+	m.u32(0)
+	body()
+	binary.LittleEndian.PutUint32(m.b[size:], uint32(len(m.b)-size-4))
+}
+
 // A madeValue is a value of a template.
 type madeValue struct {
 	kind byte
@@ -93,30 +106,25 @@ type madeValue struct {
 // madeRecord returns what a record holds: an event whose EventData has one Data for each value.
 func madeRecord(values []madeValue) func(*maker) {
 	return func(m *maker) {
-		m.u8(0x0F, 1, 1, 0, 0x0C, 1)
-		m.u32(7)
-		m.u32(m.place() + 4)
-		m.b = append(m.b, make([]byte, 20)...)
-		size := len(m.b)
-		m.u32(0)
-		m.u8(0x0F, 1, 1, 0)
-		m.open("Event", "xmlns", "urn:x")
-		m.open("System")
-		m.open("Provider", "Name", "Test & Co")
-		m.end()
-		m.leaf("EventID", "17")
-		m.open("TimeCreated", "SystemTime", 0)
-		m.end()
-		m.leaf("EventRecordID", "5")
-		m.end()
-		m.open("EventData")
-		for i := range values {
-			m.leaf("Data", i+1)
-		}
-		m.end()
-		m.end()
-		m.u8(0)
-		binary.LittleEndian.PutUint32(m.b[size:], uint32(len(m.b)-size-4))
+		m.template(func() {
+			m.u8(0x0F, 1, 1, 0)
+			m.open("Event", "xmlns", "urn:x")
+			m.open("System")
+			m.open("Provider", "Name", "Test & Co")
+			m.end()
+			m.leaf("EventID", "17")
+			m.open("TimeCreated", "SystemTime", 0)
+			m.end()
+			m.leaf("EventRecordID", "5")
+			m.end()
+			m.open("EventData")
+			for i := range values {
+				m.leaf("Data", i+1)
+			}
+			m.end()
+			m.end()
+			m.u8(0)
+		})
 		values = append([]madeValue{{0x11, []byte{0x80, 0x1C, 0x25, 0x3F, 0x7A, 0xAC, 0xDC, 0x01}}}, values...)
 		m.u32(uint32(len(values)))
 		for _, v := range values {
@@ -278,22 +286,44 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// A name that is put together of many values is cut as any other.
+func TestMadeName(t *testing.T) {
+	list := check(t, madeEVTX(func(m *maker) {
+		m.template(func() {
+			m.open("Event")
+			m.open("System")
+			m.open("Provider", "Name", 0)
+			m.b = m.b[:len(m.b)-1] // its tag is not closed yet
+			for range 40 {
+				m.value(0)
+			}
+			m.u8(0x02)
+			m.end()
+			m.leaf("EventID", "17")
+			m.end()
+			m.end()
+		})
+		m.u32(1)
+		m.u16(0x4000)
+		m.u8(0x01, 0)
+		m.b = append(m.b, bytes.Repeat([]byte{0xE5, 0x65}, 0x2000)...)
+	}))
+	if len(list) != 1 || list[0].ID != 17 || len(list[0].Provider) > 64<<10 || strings.Trim(list[0].Provider, "日") != "" {
+		t.Errorf("%d entries", len(list))
+	}
+}
+
 // laughs writes a template that uses one long value again and again.
 func laughs(m *maker) {
-	m.u8(0x0F, 1, 1, 0, 0x0C, 1)
-	m.u32(7)
-	m.u32(m.place() + 4)
-	m.b = append(m.b, make([]byte, 20)...)
-	size := len(m.b)
-	m.u32(0)
-	m.open("Event")
-	m.open("EventData")
-	for range 200 {
-		m.leaf("Data", 0)
-	}
-	m.end()
-	m.end()
-	binary.LittleEndian.PutUint32(m.b[size:], uint32(len(m.b)-size-4))
+	m.template(func() {
+		m.open("Event")
+		m.open("EventData")
+		for range 200 {
+			m.leaf("Data", 0)
+		}
+		m.end()
+		m.end()
+	})
 	m.u32(1)
 	m.u16(0x4000)
 	m.u8(0x0E, 0)

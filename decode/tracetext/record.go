@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
 )
@@ -48,9 +49,8 @@ func (e *Entry) Record(build uint32) (*etl.Record, error) {
 
 // describe returns the built-in description of the event, or nil.
 func (e *Entry) describe(build uint32) *schema.Event {
-	if t := schema.LookupClass(e.Class); t != nil && e.ID == 0 {
-		ev, _ := t.FindClassic(e.Class, e.Opcode, e.Version)
-		return ev
+	if !e.Class.IsZero() && e.ID == 0 {
+		return decode.Classic(e.Class, e.Opcode, e.Version)
 	}
 	if t := schema.Lookup(e.Provider); t != nil {
 		ev, _ := t.Find(e.ID, e.Version, build)
@@ -203,6 +203,8 @@ func value(f *schema.Field, text string) (b []byte, length int) {
 		return make([]byte, 16), 16 // of no use to anyone
 	case schema.SID:
 		return sid(strings.TrimSpace(text)), 0
+	case schema.WbemSID:
+		return make([]byte, 4), 0 // none: the text has a name, or the SID of nobody who matters here
 	case schema.UnicodeString, schema.CountedString, schema.MOFCountedString, schema.ReversedString, schema.UnterminatedString:
 		b, wide = appendWide(nil, text), true
 		b = b[:len(b)-2]

@@ -28,6 +28,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/decode/schema"
 	"github.com/etwhy/etwhy/etl"
@@ -208,7 +209,9 @@ func (r *Reader) Entries() iter.Seq2[*Entry, error] {
 		err := read(r, func(e *Entry) bool {
 			r.count++
 			switch {
-			case e.Class.IsZero() && e.ID == 0 && (e.Provider == eventTrace || schema.LookupClass(e.Provider) != nil):
+			case r.form == CSV && e.ID == 0 && !csvClasses[e.Source].IsZero():
+				e.Class = csvClasses[e.Source]
+			case e.Class.IsZero() && e.ID == 0 && (e.Provider == eventTrace || decode.Classic(e.Provider, e.Opcode, e.Version) != nil):
 				e.Class = e.Provider
 			case e.Class.IsZero() && e.Provider.IsZero():
 				e.Provider = r.provider(e.Source)
@@ -237,7 +240,10 @@ func (r *Reader) provider(name string) etl.GUID {
 	return g
 }
 
-// The event that repeats the header of the log. In CSV its class shows by name, and its values by their place.
+// csvClasses are the classes of classic events, which CSV gives by name, as far as they matter here.
+var csvClasses = map[string]etl.GUID{"EventTrace": eventTrace, "Process": etl.MustParseGUID("3d6fa8d0-fe05-11d0-9dda-00c04fd7ba7c")}
+
+// The event that repeats the header of the log. In CSV its values go by their place.
 var (
 	eventTrace   = etl.MustParseGUID("68fdd900-4a3e-11d1-84f4-0000f80464e3")
 	headerFields = []string{
@@ -249,7 +255,7 @@ var (
 // learn keeps what the event about the log itself tells.
 func (r *Reader) learn(e *Entry) {
 	const headerOpcode = 0
-	if e.Class != eventTrace && (r.form != CSV || e.Source != "EventTrace") || e.Opcode != headerOpcode || r.header.Build != 0 {
+	if e.Class != eventTrace || e.Opcode != headerOpcode || r.header.Build != 0 {
 		return
 	}
 	number := func(name string) uint32 {

@@ -116,8 +116,12 @@ func csvHeader(h etl.Header) string {
 }
 
 func csvEvent(ev *decode.Event) string {
+	name := ev.ProviderName()
 	if ev.Kind() != etl.KindEvent {
-		return ""
+		name, _, _ = strings.Cut(ev.Name(), "/")
+	}
+	if decode.IsLogRecord(ev.Record) {
+		return "" // see csvHeader
 	}
 	related := ""
 	if g, ok := ev.RelatedActivity(); ok {
@@ -125,7 +129,7 @@ func csvEvent(ev *decode.Event) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, Info, %d, %d, 0, %d, %d, %d, 0x%X, 0x%08X, 0x%08X, %d, , , {%v}, %s, %d, 0, 15",
-		ev.ProviderName(), ev.ID(), ev.Version(), ev.Level(), ev.Opcode(), ev.Task(), ev.Keyword(), ev.PID(), ev.TID(), ev.CPU(), ev.Activity(), related, ev.Time())
+		name, ev.ID(), ev.Version(), ev.Level(), ev.Opcode(), ev.Task(), ev.Keyword(), ev.PID(), ev.TID(), ev.CPU(), ev.Activity(), related, ev.Time())
 	for v := range ev.Values() {
 		fmt.Fprintf(&b, ", \"%s\"", v.Text())
 	}
@@ -136,7 +140,7 @@ func csvEvent(ev *decode.Event) string {
 func lines(res *timeline.Result) []string {
 	var all []string
 	for _, r := range res.Requests {
-		line := fmt.Sprintf("%s %v %s %s %s %d error %v phase %v %v-%v pid %d %s", r.ID, r.Outcome, r.Method, r.URL, r.Server, r.Status, r.Error, r.Phase, r.Start, r.End, r.PID, r.LogID)
+		line := fmt.Sprintf("%s %v %s %s %s %d error %v phase %v %v-%v pid %d %s %s", r.ID, r.Outcome, r.Method, r.URL, r.Server, r.Status, r.Error, r.Phase, r.Start, r.End, r.PID, r.Process, r.LogID)
 		for _, p := range r.Phases {
 			line += fmt.Sprintf(" %s:%v:%v:%v", p.Name, p.Outcome, p.Start, p.End)
 		}

@@ -404,7 +404,7 @@ func (inc *Incident) addCabinet(box *Input, c *content) {
 	before := len(inc.Inputs)
 	var listed []cabinfo.Entry
 	for _, f := range z.File {
-		label := path.Join(box.Path, f.Name)
+		label := memberPath(box, f.Name)
 		r, err := f.Open()
 		if err != nil {
 			in := inc.input(label, box.Path, timeline.KindOther)

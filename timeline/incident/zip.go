@@ -29,6 +29,11 @@ func (inc *Incident) nested(container string) bool {
 	return depth >= maxNested
 }
 
+// memberPath is what a member of a container is called. Whatever its name, that lies within the container.
+func memberPath(box *Input, name string) string {
+	return path.Join(box.Path, path.Clean("/"+strings.ReplaceAll(name, `\`, "/")))
+}
+
 // openMember opens a member of an archive, or says why it cannot be read.
 func openMember(f *zip.File) (io.ReadCloser, error) {
 	const encrypted = 1
@@ -53,7 +58,7 @@ func (inc *Incident) addZip(box *Input, c *content) {
 		if f.FileInfo().IsDir() {
 			continue
 		}
-		label := path.Join(box.Path, path.Clean("/"+strings.ReplaceAll(f.Name, `\`, "/")))
+		label := memberPath(box, f.Name)
 		r, err := openMember(f)
 		if err != nil {
 			in := inc.input(label, box.Path, timeline.KindOther)
