@@ -70,6 +70,7 @@ func NewBuilder(opt Options) *Builder {
 type Input struct {
 	Path      string // as reports name it
 	Kind      Kind   // "" = a trace
+	Machine   string // name of the computer that it is from; "" = not known before the entries come
 	Header    etl.Header
 	Processes *decode.Processes // nil = no process is known
 	Loss      etl.Loss          // what the first pass over the log found missing
@@ -80,7 +81,7 @@ type Input struct {
 
 // Input starts the next input. Its number, [Request.Input], counts from 0.
 func (b *Builder) Input(in Input) *Session {
-	s := &Session{b: b, number: len(b.sessions), in: in, texts: map[string]string{}, dropped: map[string]int{}, site: siteOfFolder(in.Path)}
+	s := &Session{b: b, number: len(b.sessions), in: in, machine: in.Machine, texts: map[string]string{}, dropped: map[string]int{}, site: siteOfFolder(in.Path)}
 	if s.in.Kind = cmp.Or(in.Kind, KindETL); s.traced() {
 		s.client = newClient(s)
 		s.server = newHTTPSys(s)

@@ -50,7 +50,7 @@ func (in *Input) rank() int {
 
 // describe returns what the builder needs to know before the events come.
 func (in *Input) describe() timeline.Input {
-	d := timeline.Input{Path: in.Path, Kind: in.Kind, Header: in.Header(), Loss: in.Loss}
+	d := timeline.Input{Path: in.Path, Kind: in.Kind, Machine: in.computer, Header: in.Header(), Loss: in.Loss}
 	if in.Log == nil {
 		d.First, d.Last, d.Channels = in.Start, in.End, in.Channels
 	}

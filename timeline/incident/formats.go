@@ -1,12 +1,14 @@
 package incident
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/etwhy/etwhy/decode/errorpage"
@@ -154,7 +156,7 @@ func (inc *Incident) scanFREB(in *Input, r *io.SectionReader) error {
 		in.unread = true
 		return err
 	}
-	q, err := t.Request()
+	q, err := t.Request(inc.logIDNames()...)
 	for _, a := range t.Anomalies() {
 		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.Detail})
 	}
@@ -171,9 +173,25 @@ func (inc *Incident) scanFREB(in *Input, r *io.SectionReader) error {
 	return err
 }
 
+// withoutOffset takes the offset out of what an anomaly says of itself: it is told in front.
+func withoutOffset(s string, offset int64) string {
+	at := fmt.Sprintf("offset %#x: ", offset)
+	before, after, ok := strings.Cut(s, at)
+	if !ok {
+		return s
+	}
+	if before = strings.TrimSuffix(before, " at "); before != "" {
+		before += ": "
+	}
+	return before + after
+}
+
 // scanLines reads a log of IIS or HTTP.sys.
 func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
 	options := w3c.Options{Name: path.Base(in.Path)}
+	if names := inc.logIDNames(); len(names) > 0 {
+		options.LogIDName = names[0]
+	}
 	log := w3c.NewReader(r, options)
 	in.watch = map[etl.Time]bool{}
 	var failed error
@@ -187,7 +205,7 @@ func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
 		}
 	}
 	for _, a := range log.Anomalies() {
-		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, withoutOffset(a.String(), a.Offset)})
 	}
 	c := log.Coverage()
 	in.cover(c.First, c.Last)
@@ -215,6 +233,7 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 			failed = err
 			break
 		}
+		in.computer = cmp.Or(e.Computer, in.computer) // the last one: while Windows is set up it has another name
 		if e.Channel != "" && !slices.Contains(in.Channels, e.Channel) && len(in.Channels) < maxChannels {
 			in.Channels = append(in.Channels, e.Channel)
 		}
@@ -223,7 +242,7 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 		}
 	}
 	for _, a := range log.Anomalies() {
-		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, withoutOffset(a.String(), a.Offset)})
 	}
 	c := log.Coverage()
 	if !c.Local {
@@ -250,8 +269,25 @@ func (inc *Incident) scanConfig(in *Input, r *io.SectionReader) error {
 	for _, a := range f.Anomalies {
 		in.Damage = append(in.Damage, Damage{a.Kind.String(), -1, fmt.Sprintf("line %d: %s", a.Line, a.Detail)})
 	}
+	inc.settings.Lock()
+	defer inc.settings.Unlock()
+	for _, name := range iisconfig.NewServer(f).LogIDNames() {
+		if !strings.EqualFold(name, defaultLogID) && !slices.Contains(inc.settings.logIDs, name) {
+			inc.settings.logIDs = append(inc.settings.logIDs, name)
+		}
+	}
 	in.tell = func(s *timeline.Session) { s.Settings(f) }
 	return err
+}
+
+// defaultLogID is the header in which ARR passes on its identifier of a request, unless it is set otherwise.
+const defaultLogID = "X-ARR-LOG-ID"
+
+// logIDNames returns the other names that configuration files give that header.
+func (inc *Incident) logIDNames() []string {
+	inc.settings.Lock()
+	defer inc.settings.Unlock()
+	return inc.settings.logIDs
 }
 
 // scanConsole reads what a command printed.

@@ -68,6 +68,8 @@ type Input struct {
 	unread    bool // nothing of it could be read, or it is nothing that etwhy reads
 	processes []cabinfo.Entry
 
+	computer string // that an event log is from
+
 	tell  func(*timeline.Session) // hands what was read to a timeline; nil if there is nothing
 	watch map[etl.Time]bool       // minutes in which something went wrong
 }
@@ -125,11 +127,16 @@ type TempFile interface {
 type Incident struct {
 	Inputs []*Input // by path of what was added, members behind their container
 
-	opts    Options
-	paths   map[string]int
-	close   []io.Closer // what is open
-	memory  int64       // bytes that were spooled in memory
-	spooled int64       // and altogether
+	opts  Options
+	paths map[string]int
+	close []io.Closer // what is open
+
+	settings struct { // what configuration files say that others are read by
+		sync.Mutex
+		logIDs []string
+	}
+	memory  int64 // bytes that were spooled in memory
+	spooled int64 // and altogether
 }
 
 // New returns an empty incident.
