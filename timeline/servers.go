@@ -150,13 +150,28 @@ func hops(r *Request) []hop {
 			h.answered, h.end = true, p.End
 		}
 	}
-	connected := r.Connection != nil || r.Status != 0
+	status := r.serverStatus()
+	connected := r.Connection != nil || status != 0 || r.Phase == PhaseTLS || r.Phase == PhaseSend || r.Phase == PhaseReceive
 	if r.Server != "" && (connected || r.Outcome != Unfinished) {
 		h := get(r.Server)
 		h.connected = h.connected || connected
-		h.answered = h.answered || r.Status != 0
+		h.answered = h.answered || status != 0
 	}
 	return out
+}
+
+// serverStatus returns the status that the server gave, which is not that of a proxied request where the proxy itself
+// answered for want of one.
+func (r *Request) serverStatus() int {
+	if r.Proxied && r.Outcome != OK {
+		if n := len(r.Attempts); n > 0 {
+			return r.Attempts[n-1].Status
+		}
+		if r.Phase != "" {
+			return 0
+		}
+	}
+	return r.Status
 }
 
 // firstByte returns how long the last attempt of a request waited for its answer.
