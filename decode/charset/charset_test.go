@@ -135,7 +135,7 @@ func TestMemory(t *testing.T) {
 		r, _ := charset.NewReader(&ticks{text, size / len(text)})
 		n, err := io.Copy(io.Discard, struct{ io.Reader }{r})
 		runtime.ReadMemStats(&after)
-		if want := int64(size / len(text) * len(charset.Bytes(bytes.Repeat(text, 8))) / 8); n != want || err != nil {
+		if want := int64(size/len(text)) * int64(len(charset.Bytes(bytes.Repeat(text, 8)))) / 8; n != want || err != nil {
 			t.Errorf("%s: %d bytes of %d, %v", name, n, want, err)
 		}
 		if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
