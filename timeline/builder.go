@@ -22,6 +22,9 @@ type Options struct {
 	// Brief keeps of each request only what its id takes: Finish returns no requests, and InputResult.ID
 	// works as ever.
 	Brief bool
+	// Filter says which requests are asked for. The result has others as well: it only decides which lines
+	// of logs there must be room for. nil = all.
+	Filter *Filter
 }
 
 // A Builder joins the events of the files of one incident into requests.
@@ -38,6 +41,7 @@ type Builder struct {
 	sessions []*Session
 	requests []*Request
 	machines []*Machine
+	proven   *partition // which inputs are of the same machine by more than their folder
 
 	discoveries []Discovery
 	outages     []*outage
@@ -47,9 +51,9 @@ type Builder struct {
 
 	minutes map[etl.Time]concern // of which several files may know requests
 
-	plain, around, near, told int     // lines of logs that became requests
-	briefs                    []brief // instead, with Options.Brief
-	sides                     [2]bool // that there are requests of
+	plain, around, near, told, wanted int     // lines of logs that became requests
+	briefs                            []brief // instead, with Options.Brief
+	sides                             [2]bool // that there are requests of
 }
 
 // A brief is what the order of the requests, and so their ids, depends on.
@@ -110,24 +114,24 @@ type Session struct {
 	texts       map[string]string
 	abandoned   int // open requests and connections given up for want of room
 
-	on                   *Machine
-	machine              string          // name of the computer
-	addresses            map[string]bool // that requests came in at
-	passed, passedFailed int             // lines of a log that are only counted
-	undated              int             // lines of a log without a date
-	dropped              map[string]int  // connections that HTTP.sys ended with no request on them, by reason
-	idled                []idled         // ... because nothing came
-	happened             []*occurrence   // of an event log
-	unplaced             int             // of these, those in local time of an unknown zone
-	settings             *iisconfig.File
-	site                 uint32 // whose log it is, by its folder; 0 = not told
-	console              *netshtext.Text
-	page                 *errorpage.Page
-	gauges               []gauge    // performance counters
-	sampled              []etl.Time // times of their values
-	usages               []usage    // of SRUM
-	joined               bool       // a request is known that page may be of
-	platform             bool       // a log of Azure App Service: what stands in front of it is not this machine
+	on        *Machine
+	machine   string          // name of the computer
+	addresses map[string]bool // that requests came in at
+	counted   Tally           // lines of a log that are no requests
+	undated   int             // lines of a log without a date
+	dropped   map[string]int  // connections that HTTP.sys ended with no request on them, by reason
+	idled     []idled         // ... because nothing came
+	happened  []*occurrence   // of an event log
+	unplaced  int             // of these, those in local time of an unknown zone
+	settings  *iisconfig.File
+	site      uint32 // whose log it is, by its folder; 0 = not told
+	console   *netshtext.Text
+	page      *errorpage.Page
+	gauges    []gauge    // performance counters
+	sampled   []etl.Time // times of their values
+	usages    []usage    // of SRUM
+	joined    bool       // a request is known that page may be of
+	platform  bool       // a log of Azure App Service: what stands in front of it is not this machine
 
 	begun int   // requests so far; each has its number from it
 	owner int32 // number of the request that the event in hand belongs to; 0 = none
@@ -285,7 +289,7 @@ type InputResult struct {
 	Abandoned   int // open requests and connections given up for want of room
 	Machine     *Machine
 
-	Counted, CountedFailed int // lines of a log that are no requests here for want of room: that went well, and that failed
+	Counted Tally // lines of a log that are no requests here
 
 	ids []int32 // by request number
 }
@@ -313,7 +317,7 @@ func (b *Builder) Finish() *Result {
 	for _, s := range b.sessions {
 		res.Inputs = append(res.Inputs, InputResult{
 			Path: s.in.Path, First: s.first, Last: s.last, Abandoned: s.abandoned, ids: make([]int32, s.begun+1),
-			Counted: s.passed, CountedFailed: s.passedFailed,
+			Counted: s.counted,
 		})
 		if s.traced() {
 			res.Inputs[s.number].Health = s.health.result(s)

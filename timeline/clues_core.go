@@ -17,6 +17,7 @@ import (
 	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/decode/iisconfig"
 	"github.com/etwhy/etwhy/decode/netshtext"
+	"github.com/etwhy/etwhy/decode/winerr"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -39,6 +40,7 @@ const (
 	answerBegun    clue = "the application's answer had begun to arrive"
 	processEnded   clue = "the application's process ended at that time"
 	startRefused   clue = "the module could not start the application"
+	startNearby    clue = "the module could not start an application, maybe this one"
 	portsShort     clue = "ports for outgoing connections were scarce"
 	bindRefused    clue = "HTTP.sys could not listen on an address"
 	deafPort       clue = "a program listens, and connections to it hang"
@@ -46,6 +48,7 @@ const (
 	someClients    clue = "only requests of some clients fail"
 	shuttingDown   clue = "the application was shutting down"
 	stopSeen       clue = "the pool or application was being stopped"
+	stopNearby     clue = "an application was being stopped, maybe this one"
 	ownStopSeen    clue = "the process that had it was being stopped"
 	hangSeen       clue = "the pool's process hung"
 	ownHangSeen    clue = "the process that had it hung"
@@ -60,6 +63,8 @@ const (
 	platformLimit  clue = "the time of App Service's front end was up"
 	platformStatus clue = "the status of App Service's front end for that"
 	memoryShort    clue = "memory was short"
+	setterKnown    clue = "only one module gives this substatus"
+	setterUnclear  clue = "several modules give this substatus"
 	othersFine     clue = "another machine gets answers from the same host"
 )
 
@@ -93,11 +98,11 @@ type pageFare struct {
 	list    []*Request // in order of start
 	well    int
 	clients map[string]int      // of those that went well
-	methods map[string]*success // of those that went well
+	methods map[string]*success // of those that had a whole answer, and no error in it
 	failed  map[failure]*sufferers
 }
 
-// A success tells of requests of a method that went well.
+// A success tells of requests of a method that were answered as they should be.
 type success struct {
 	n       int
 	slowest time.Duration
@@ -135,12 +140,14 @@ func (h *hosting) count(r *Request) {
 	case OK:
 		p.well++
 		p.clients[client]++
-		if p.methods[r.Method] == nil {
-			p.methods[r.Method] = new(success)
+		if good := r.Status >= 200 && r.Status < 400 && r.Partial == Whole; good {
+			if p.methods[r.Method] == nil {
+				p.methods[r.Method] = new(success)
+			}
+			s := p.methods[r.Method]
+			s.n++
+			s.slowest = max(s.slowest, r.Duration())
 		}
-		s := p.methods[r.Method]
-		s.n++
-		s.slowest = max(s.slowest, r.Duration())
 		if repeats {
 			h.repeated++
 		}
@@ -262,9 +269,11 @@ func (x *scene) lookCore() {
 	x.seeApplication(h)
 	x.seePorts()
 	x.seePlatform()
+	x.seeSetter(h)
 	x.seeSockets(h)
 	x.seeNode(h)
-	x.say("machine", cmp.Or(x.front.Name, "this machine"))
+	x.say("machine", x.front.called())
+	x.askFor(h)
 	x.say("substatus", r.status())
 	x.say("started", clockTime(r.Start, "15:04:05"))
 	code := ""
@@ -319,6 +328,12 @@ func (x *scene) seeModule(h *hosting) {
 			module = "AspNetCoreModule"
 		}
 	}
+	if _, ok := startErrors[r.SubStatus]; ok && r.Status == 500 && r.HasSub {
+		by = freb.ANCM // nobody else gives these
+		if r.MadeBy == nil || r.MadeBy.Module == "" {
+			r.MadeBy = &MadeBy{Tier: "ancm"}
+		}
+	}
 	if set := freb.ForwarderOf(module); set == freb.ANCM || set == freb.HTTPPlatform {
 		by = cmp.Or(by, set)
 		x.note(setByModule)
@@ -354,6 +369,14 @@ func (x *scene) seeModule(h *hosting) {
 		x.note(viaModuleSeen)
 	case onward:
 		x.note(viaNobody)
+	}
+	if r.MadeBy == nil && r.unanswered() {
+		switch name {
+		case "ARR":
+			r.MadeBy = &MadeBy{Tier: "arr"}
+		case "the ASP.NET Core Module":
+			r.MadeBy = &MadeBy{Tier: "ancm"}
+		}
 	}
 	x.say("module", name)
 }
@@ -457,9 +480,13 @@ func (x *scene) seeClient() {
 	if left <= 0 {
 		left = w.took
 	}
-	x.say("left", spell(max(left, 0)))
+	after := ""
+	if left > 0 {
+		after = " after " + spell(left)
+	}
+	x.say("left", after)
 	switch s := x.samePage().methods[r.Method]; {
-	case s == nil || s.slowest == 0:
+	case s == nil || s.slowest == 0 || left <= 0:
 	case left <= s.slowest:
 		x.context = append(x.context, fmt.Sprintf("That is no longer than this page takes when all goes well: up to %s in %s.", spell(s.slowest), counted(s.n, "other request", "other requests")))
 	default:
@@ -472,7 +499,162 @@ func (x *scene) samePage() *pageFare { return x.b.hosting(x.front).fare(pathOfRe
 
 // around returns what happened to the machine and the request's pool around it.
 func (x *scene) around(before, after etl.Time, kinds ...eventlog.FactKind) []*occurrence {
-	return x.front.during(x.r.Start-before, x.end()+after, x.r.AppPool, kinds...)
+	list := x.front.during(x.r.Start-before, x.end()+after, x.r.AppPool, kinds...)
+	return slices.DeleteFunc(list, func(o *occurrence) bool { return x.tied(o) == another })
+}
+
+// A tie says whether what happened befell the application that a request was for.
+type tie uint8
+
+const (
+	unclear tie = iota // no file says so, or what happened is of no application
+	itself             // it did
+	another            // it befell another one
+)
+
+// A spot is where an event has an application: whichever of these it names.
+type spot struct {
+	name   string // of the site
+	id     uint32 // of the site
+	path   string // below the site, without slashes around it; only with name or id
+	folder string // on disk
+}
+
+var (
+	configPath = regexp.MustCompile(`(?i)^(?:.*/)?APPHOST/([^/]+)(/.*)?$`)
+	metaPath   = regexp.MustCompile(`(?i)^/LM/W3SVC/([0-9]{1,9})/ROOT(/.*)?$`)
+)
+
+// spotOf reads what an event calls an application: MACHINE/WEBROOT/APPHOST/Shop/api, /LM/W3SVC/2/ROOT/api or a folder.
+func spotOf(s string) (p spot, ok bool) {
+	if m := configPath.FindStringSubmatch(s); m != nil {
+		return spot{name: m[1], path: strings.Trim(m[2], "/")}, true
+	}
+	if m := metaPath.FindStringSubmatch(s); m != nil {
+		id, _ := strconv.ParseUint(m[1], 10, 32)
+		return spot{id: uint32(id), path: strings.Trim(m[2], "/")}, true
+	}
+	if s = strings.TrimRight(s, `\`); strings.Contains(s, `\`) {
+		return spot{folder: s}, true
+	}
+	return p, false
+}
+
+// is compares with an application of a site. A folder with variables in it compares with none.
+func (p spot) is(site *iisconfig.Site, app *iisconfig.Application) (same, comparable bool) {
+	if p.folder == "" {
+		return (p.id == site.ID || p.id == 0 && strings.EqualFold(p.name, site.Name)) && strings.EqualFold(p.path, strings.Trim(app.Path, "/")), true
+	}
+	for _, f := range app.Folders {
+		if f.Path == "/" {
+			return strings.EqualFold(p.folder, strings.TrimRight(f.PhysicalPath, `\`)), !strings.Contains(f.PhysicalPath, "%")
+		}
+	}
+	return false, false
+}
+
+// under reports whether a path, in lower case, is at or below another one without slashes around it.
+func under(at, path string) bool {
+	return path == "" || strings.HasPrefix(strings.Trim(at, "/")+"/", strings.ToLower(path)+"/")
+}
+
+// tied tells whether an event on an application is about the one that the request was for: by the configuration, else by
+// what the event and the request have in common.
+func (x *scene) tied(o *occurrence) tie {
+	p, ok := spotOf(o.Detail)
+	if !ok || !slices.Contains(coreEvents, o.Kind) {
+		return unclear
+	}
+	id, at := uint32(0), pathOfRequest(x.r)
+	if w := x.r.sight; w != nil {
+		id = w.site
+	}
+	found, alike, all := 0, 0, true
+	if host := x.front.settings.Host(); host != nil {
+		for i := range host.Sites {
+			site := &host.Sites[i]
+			if id != 0 && site.ID != id {
+				continue
+			}
+			if app := applicationAt(site, at); app != nil {
+				same, comparable := p.is(site, app)
+				all = all && comparable
+				found++
+				if same {
+					alike++
+				}
+			}
+		}
+	}
+	switch {
+	case found > 0 && alike == found:
+		return itself
+	case found > 0 && alike == 0 && all,
+		!under(at, p.path),
+		p.id != 0 && id != 0 && p.id != id:
+		return another
+	case p.id != 0 && p.id == id, p.path != "", o.PID != 0 && o.PID == x.r.PID:
+		return itself
+	}
+	name := cmp.Or(p.name, p.folder[strings.LastIndexByte(p.folder, '\\')+1:])
+	first, _, _ := strings.Cut(strings.TrimPrefix(at, "/"), "/")
+	host := hostName(cmp.Or(x.r.Host, hostOf(x.r.URL)))
+	for _, s := range [...]string{x.r.AppPool, host, hostLabel(host), first} {
+		if name != "" && strings.EqualFold(s, name) {
+			return itself
+		}
+	}
+	return unclear
+}
+
+// applicationAt returns the application that a path of a site belongs to, or nil.
+func applicationAt(site *iisconfig.Site, at string) (found *iisconfig.Application) {
+	for i := range site.Applications {
+		app := &site.Applications[i]
+		if under(at, strings.Trim(app.Path, "/")) && (found == nil || len(app.Path) > len(found.Path)) {
+			found = app
+		}
+	}
+	return found
+}
+
+// sortOut parts what befell the request's application, or its pool, from what befell one that may be another. That
+// one's name is kept for texts.
+func (x *scene) sortOut(list []*occurrence) (own, nearby []*occurrence) {
+	for _, o := range list {
+		if slices.Contains(coreEvents, o.Kind) && x.tied(o) == unclear {
+			nearby = append(nearby, o)
+		} else {
+			own = append(own, o)
+		}
+	}
+	if len(nearby) > 0 {
+		x.say("nearby", cmp.Or(nearby[0].Detail, "the application that the event tells of"))
+	}
+	return own, nearby
+}
+
+// askFor says which files to get, of those that the machine does not have for the time of the request.
+func (x *scene) askFor(h *hosting) {
+	m, t := x.front, x.end()
+	from, to := x.r.Start-10*etl.Second, t+lateness
+	x.say("get system", m.missing(t, from, to, systemLog))
+	x.say("get application", m.missing(t, from, to, applicationLog))
+	x.say("get events", m.missing(t, from, to, systemLog, applicationLog))
+	config, traced, platform := "", "", ""
+	if !m.configured {
+		config = "from " + m.called() + " add web.config and applicationHost.config (has it a section aspNetCore, or a farm?)"
+	}
+	if x.frebOf() == nil {
+		traced = "switch Failed Request Tracing on for this site (status 400 to 599), and put its files with the IIS log into this folder"
+	}
+	if !m.covers(applicationLog, t) {
+		platform = "from the site's Kudu console get LogFiles/eventlog.xml and LogFiles/Application for " + clockTime(from, "15:04") + " to " + clockTime(to, "15:04") + " UTC"
+	}
+	x.say("pool name", commandWord(cmp.Or(x.r.Queue, x.r.AppPool, "(unknown)")))
+	x.say("get config", config)
+	x.say("get freb", traced)
+	x.say("get platform", platform)
 }
 
 // noteAll adds a clue with what happened: each by itself, or many alike in one line.
@@ -513,7 +695,9 @@ func (x *scene) seeStart() {
 	if slices.Contains(coreStatuses, r.status()) {
 		failed = x.around(10*Minute, 30*etl.Second, eventlog.AppStartFailed, eventlog.AppRapidFail)
 	}
-	x.noteAll(startRefused, failed)
+	own, nearby := x.sortOut(failed)
+	x.noteAll(startRefused, own)
+	x.noteAll(startNearby, nearby)
 	code := ""
 	for _, o := range failed {
 		if o.Code != 0 {
@@ -565,7 +749,9 @@ func (x *scene) seeStop() {
 		x.note(shuttingDown)
 		stops := x.around(2*Minute, Minute, eventlog.Recycle, eventlog.MemoryRecycle, eventlog.IdleStop, eventlog.AppStopped,
 			eventlog.AppOffline, eventlog.AppRecycle, eventlog.SystemStop)
+		stops, nearby := x.sortOut(stops)
 		x.noteAll(stopSeen, stops)
+		x.noteAll(stopNearby, nearby)
 		why := ""
 		for _, o := range stops {
 			if o.PID != 0 && o.PID == r.PID {
@@ -595,6 +781,7 @@ func (x *scene) seeHang() {
 	x.noteAll(hangSeen, hangs)
 	if len(hangs) > 0 {
 		x.say("hang", hangs[0].String())
+		x.say("pool name", commandWord(cmp.Or(r.Queue, r.AppPool, hangs[0].Pool)))
 		if r.PID != 0 && hangs[0].PID == r.PID {
 			x.note(ownHangSeen, hangs[0].evidence())
 		}
@@ -658,9 +845,9 @@ func (x *scene) seePorts() {
 	if connects := slices.ContainsFunc(x.codes(), func(c Code) bool { return slices.Contains(portCodes, c) }); !connects && x.r.status() != "502.5" {
 		return
 	}
-	x.noteAll(portsShort, x.front.during(x.r.Start-30*Minute, x.end()+Minute, "", eventlog.PortReused, eventlog.PortsExhausted))
+	x.noteAll(portsShort, x.front.during(x.r.Start-portsBefore, x.end()+Minute, "", eventlog.PortReused, eventlog.PortsExhausted))
 	if !x.has(portsShort) && x.front.covers(systemLog, x.end()) {
-		x.rejected = append(x.rejected, Rejection{"C3", "ports used up: the System log covers the time and has no Tcpip 4227 or 4231"})
+		x.rejected = append(x.rejected, Rejection{"C3", "ports used up: the System log has no Tcpip 4227 or 4231 " + x.noneAround(eventlog.PortReused, eventlog.PortsExhausted)})
 	}
 	binds := x.front.during(x.r.Start-10*Minute, x.end()+Minute, "", eventlog.BindFailed)
 	x.noteAll(bindRefused, binds)
@@ -693,17 +880,91 @@ func (x *scene) seePorts() {
 	}
 }
 
+// portsBefore is how long before a request scarce ports may bear on it.
+const portsBefore = 30 * Minute
+
+// noneAround says for what time before the request nothing was found, and where the nearest one is.
+func (x *scene) noneAround(kinds ...eventlog.FactKind) string {
+	s := "within " + spell(portsBefore.Sub(0)) + " before it"
+	distance := func(o *occurrence) etl.Time { return max(o.Time-x.r.Start, x.r.Start-o.Time) }
+	list := x.front.during(0, lastMoment, "", kinds...)
+	if len(list) == 0 {
+		return s
+	}
+	o := slices.MinFunc(list, func(a, b *occurrence) int { return cmp.Compare(distance(a), distance(b)) })
+	layout := "15:04:05"
+	if distance(o) > 12*60*Minute {
+		layout = "2006-01-02 15:04:05"
+	}
+	return s + "; the nearest is of " + clockTime(o.Time, layout)
+}
+
+// setters are the names in texts of who gives a substatus.
+var setters = map[string]string{
+	"IIS": "IIS itself", "ANCM": "the ASP.NET Core Module", "ARR": "Application Request Routing", "CGI": "the CGI module", "FastCGI": "the FastCGI module",
+	"ASP": "classic ASP", "Azure App Service front end": "App Service's front end",
+}
+
+// seeSetter tells who gives the status that the request was answered with, if its substatus tells that.
+func (x *scene) seeSetter(h *hosting) {
+	r := x.r
+	if r.Side != Server || r.Status < 500 || !r.HasSub || r.SubStatus == 0 {
+		return
+	}
+	var rows []winerr.Code
+	for _, c := range winerr.LookAll(uint32(r.Status)) {
+		if c.Family == winerr.Status && c.Symbol == r.status() && !(c.Source == "ARR" && x.front.configured && !h.arr) {
+			rows = append(rows, c)
+		}
+	}
+	if q := x.frebOf(); q != nil && len(rows) > 1 {
+		if f := q.Failure(); f != nil {
+			byARR := freb.ForwarderOf(f.Module) == freb.ARR
+			rows = slices.DeleteFunc(rows, func(c winerr.Code) bool { return (c.Source == "ARR") != byARR })
+		}
+	}
+	name := func(c winerr.Code) string { return cmp.Or(setters[c.Source], c.Source) }
+	switch len(rows) {
+	case 0:
+	case 1:
+		x.note(setterKnown)
+		x.say("setter", name(rows[0]))
+		x.say("meaning", inSentence(rows[0].Meaning))
+	default:
+		x.note(setterUnclear)
+		var list []string
+		for _, c := range rows {
+			list = append(list, inSentence(c.Meaning)+" ("+name(c)+")")
+		}
+		x.say("meaning", strings.Join(list, ", or "))
+	}
+}
+
+// inSentence writes a sentence as a part of another one. Names keep their capitals.
+func inSentence(s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	if first != "Global.asax" && len(first) > 0 && strings.ToLower(first[1:]) == first[1:] {
+		return strings.ToLower(s[:1]) + s[1:]
+	}
+	return s
+}
+
 // seePlatform compares with the limit of App Service's front end.
 func (x *scene) seePlatform() {
 	r, w := x.r, x.r.sight
+	if r.Status == 500 && r.SubStatus == 121 && w != nil {
+		x.note(platformStatus)
+		took := ""
+		if w.took >= 0 {
+			took = ", and this was " + spell(w.took)
+		}
+		x.say("tookInstead", took)
+	}
 	if !x.has(onPlatform) || w == nil || w.took < platformTimeout-time.Second || w.took > platformTimeout+2*time.Second || r.Status < 500 {
 		return
 	}
 	x.note(platformLimit)
 	r.MadeBy = &MadeBy{Tier: "app service front end"}
-	if r.Status == 500 && r.SubStatus == 121 {
-		x.note(platformStatus)
-	}
 	if r.Timer == nil {
 		x.timer = &Timer{Name: "front end", Limit: platformTimeout, Source: TimerDefault}
 	}

@@ -17,6 +17,7 @@ import (
 // Clues on why HTTP.sys turned requests down.
 const (
 	turnedAway   clue = "HTTP.sys turned requests for the pool down"
+	poolUnnamed  clue = "of which pool is not told"
 	systemKnown  clue = "the System log covers the time"
 	poolDisabled clue = "WAS switched the pool off after failures"
 	poolStartOff clue = "WAS switched the pool off since no process of it could be started"
@@ -31,6 +32,7 @@ const (
 	memoryLimit  clue = "the pool reached its limit of memory again and again"
 	cpuLimit     clue = "the pool used more processor time than it may"
 	cpuKills     clue = "the settings end worker processes that do"
+	cpuOpen      clue = "no file has the settings of a pool that used more processor time than it may"
 	byHand       clue = "the settings do not start the pool, and WAS tells of no failure"
 	urlTaken     clue = "a program reserved the URL before"
 	urlReserved  clue = "the URL is in the list of reservations"
@@ -99,6 +101,9 @@ func (x *scene) lookOutage(o *outage) {
 	}
 	if !x.alone {
 		x.note(turnedAway)
+		if o.pool == "" {
+			x.note(poolUnnamed)
+		}
 		first := x.r.by(KindHTTPERR)
 		if first != nil && len(o.requests) > 1 {
 			e := quoted(first)
@@ -106,8 +111,11 @@ func (x *scene) lookOutage(o *outage) {
 			if n := first.sight.line; n > 0 {
 				e.Text += fmt.Sprintf(", line %d", n)
 			}
-			if o.rolled {
+			switch {
+			case o.rolled:
 				e.Text += " (the log has rolled since)"
+			case o.begins:
+				e.Text += " (the log begins with it)"
 			}
 			x.instead = &e
 		}
@@ -179,7 +187,7 @@ func (x *scene) lookFall(o *outage) {
 	begun = min(begun, x.lookModules(o, since, until))
 	x.lookAccount(o, since, until, pool, off)
 	x.lookMemory(o, until, pool)
-	x.lookProcessor(o, until, pool)
+	x.lookProcessor(o, until, pool, configured)
 	if list := m.during(since, until, o.pool, eventlog.PingFailed); len(list) > 0 && list[0].Pool != "" {
 		x.note(poolHung, list[0].evidence())
 		x.say("hung", counted(len(list), "once", "times"))
@@ -195,6 +203,9 @@ func (x *scene) switchedOff(o *outage) (off *occurrence) {
 	const longest = 7 * 24 * 60 * Minute
 	m := x.front
 	for _, h := range m.during(o.first-longest, o.last, o.pool, eventlog.PoolDisabled) {
+		if off != nil && off.Detail == eventlog.DisabledIdentity && h.Detail == eventlog.DisabledStart && h.Time <= off.Time+Minute {
+			continue // that comes of it
+		}
 		if h.Pool != "" && (off == nil || h.Time <= o.first+2*etl.Second) {
 			off = h
 		}
@@ -410,7 +421,6 @@ var accountErrors = map[uint32]accountError{
 
 // lookAccount looks for an account that does not work.
 func (x *scene) lookAccount(o *outage, since, until etl.Time, pool iisconfig.Pool, off *occurrence) {
-	account := cmp.Or(pool.UserName.Value, "its account")
 	var code uint32
 	for _, h := range x.front.during(since.Add(-10*time.Minute), until+5*etl.Second, o.pool, eventlog.IdentityInvalid) {
 		if h.Pool != "" {
@@ -425,11 +435,10 @@ func (x *scene) lookAccount(o *outage, since, until etl.Time, pool iisconfig.Poo
 			x.note(identityOff, off.evidence())
 		}
 	}
-	x.say("account", account)
-	e, known := accountErrors[win32Number(code)]
-	what, mend := "it does not work", "enter the account and its password anew, and see that it may log on as a batch job"
-	if known {
-		what, mend = e.what, e.mend
+	account := cmp.Or(pool.UserName.Value, "its account")
+	what, mend := ": "+strings.TrimSpace("its account "+pool.UserName.Value)+" does not work", "enter the account and its password anew, and see that it may log on as a batch job"
+	if e, known := accountErrors[win32Number(code)]; known {
+		what, mend = " as "+account+": "+e.what, e.mend
 	}
 	if code != 0 {
 		what += " (" + codeText(Code(win32Number(code))) + ")"
@@ -474,25 +483,36 @@ func grouped(n uint64) string {
 }
 
 // lookProcessor looks for the limit of processor time, and whether reaching it ends worker processes.
-func (x *scene) lookProcessor(o *outage, until etl.Time, pool iisconfig.Pool) {
+func (x *scene) lookProcessor(o *outage, until etl.Time, pool iisconfig.Pool, configured bool) {
 	list := x.front.during(until-60*Minute, until, o.pool, eventlog.CPULimit)
 	if len(list) == 0 {
 		return
 	}
+	e := list[len(list)-1].evidence()
+	x.note(cpuLimit, e)
 	limit := ""
 	if pool.CPU.Limit.Set {
 		limit = fmt.Sprintf("%s %% of the processors within %s, %s", thousandths(pool.CPU.Limit.Value), spell(pool.CPU.ResetInterval.Value), pool.CPU.Limit.Source())
 	}
-	kills := strings.EqualFold(pool.CPU.Action.Value, "KillW3wp")
-	if o.word != "AppShutdown" || !kills {
-		why := "its action is " + pool.CPU.Action.Value + ", which stops nothing"
-		if kills {
-			why = "requests would have been refused with AppShutdown"
-		}
-		x.context = append(x.context, "The pool used more processor time than it may at "+clockTime(list[0].Time, "15:04:05")+", but that did not stop it: "+why+".")
+	text := "The pool used more processor time than it may at " + clockTime(list[0].Time, "15:04:05")
+	why := ""
+	switch {
+	case x.alone:
+		x.context = append(x.context, text+".")
+		return
+	case o.word != "AppShutdown":
+		why = "requests would have been refused with AppShutdown"
+	case !configured: // what its limit does is not known: the default is no more than likely
+		x.note(cpuOpen)
+		return
+	case !strings.EqualFold(pool.CPU.Action.Value, "KillW3wp"):
+		why = "its action is " + pool.CPU.Action.Value + ", which stops nothing"
+	}
+	if why != "" {
+		x.context = append(x.context, text+", but that did not stop it: "+why+".")
+		x.rejected = append(x.rejected, Rejection{"Q7", "stopped by the CPU limit: " + why})
 		return
 	}
-	x.note(cpuLimit, list[len(list)-1].evidence())
 	x.note(cpuKills, x.setting(pool.CPU.Action.File, "cpu action KillW3wp, limit "+cmp.Or(limit, "not told")))
 	x.say("cpu limit", cmp.Or(limit, "see its settings"))
 }
@@ -616,23 +636,52 @@ func (x *scene) lookOthers(o *outage) {
 			bad++
 		}
 	}
-	text := span + " UTC on " + m.called() + ", " + counted(len(o.requests), "request for "+o.pool+" was refused", "requests for "+o.pool+" were refused")
+	did := "refused"
+	if strings.HasPrefix(o.word, "Connection_Abandoned") { // these had been taken
+		did = "abandoned by a worker process"
+	}
+	text := span + " UTC on " + m.called() + ", " + counted(len(o.requests), "request for "+o.pool+" was "+did, "requests for "+o.pool+" were "+did)
 	switch {
 	case own > 0 && o.word != "QueueFull":
 		text += ", " + counted(own, "other was served", "others were served")
 	case well > 0 && turnedDown[o.word] == time.Hour:
 		text = span + " UTC on " + m.called() + ", every request for " + o.pool
 	}
+	refused, pools := x.refusedBeside(o)
 	switch {
-	case well > 0 && bad == 0:
+	case well > 0 && bad == 0 && refused == 0:
 		text += "; the other pools answered normally"
 	case well > 0:
-		text += fmt.Sprintf("; the other pools answered %d requests, %d of them with an error", well+bad, bad)
+		text += "; the other pools answered " + counted(well+bad, "request", "requests")
+		if bad > 0 {
+			text += fmt.Sprintf(", %d of them with an error", bad)
+		}
+	}
+	if refused > 0 {
+		text += "; " + counted(refused, "request", "requests") + " for " + listed(pools, 3) + either(refused, " was", " were") + " not served either"
 	}
 	x.context = slices.Insert(x.context, 0, text+".")
 	if !strings.HasPrefix(o.word, "Connection_") {
 		x.context = slices.Insert(x.context, 1, "These requests never reached IIS, so its log has no line for them.")
 	}
+}
+
+// refusedBeside counts the requests for other pools of the machine that HTTP.sys turned down at the time of an
+// outage, and names the pools.
+func (x *scene) refusedBeside(o *outage) (n int, pools []string) {
+	names := map[string]bool{}
+	for _, other := range x.b.outages {
+		if other.on != x.front || other.pool == "" || strings.EqualFold(other.pool, o.pool) || other.first > o.last || other.last < o.first {
+			continue
+		}
+		for _, r := range other.requests {
+			if t := ended(r); t >= o.first && t <= o.last {
+				n++
+				names[other.pool] = true
+			}
+		}
+	}
+	return n, sortedKeys(names)
 }
 
 // lookAddress looks for why nobody takes the requests for an address.
@@ -677,7 +726,7 @@ func (x *scene) lookAddress(o *outage) {
 		if list := m.during(o.first-10*Minute, o.last, "", eventlog.PoolDisabled, eventlog.StartFailed, eventlog.IdentityInvalid, eventlog.WASFailed, eventlog.BindFailed); len(list) > 0 {
 			x.context = append(x.context, "At that time also: "+list[0].String()+".")
 			x.note(wasTold)
-		} else {
+		} else if o.word == "N/A" {
 			x.rejected = append(x.rejected, Rejection{"Q1", "pool switched off: WAS tells of nothing, and the reason would be AppOffline"})
 		}
 	}
@@ -846,6 +895,7 @@ func (x *scene) lookConnections() {
 // tells of clients that left.
 func (x *scene) lookLimits() {
 	r, m := x.r, x.front
+	x.say("unmet", httpTimers[x.f.call].unmet)
 	if r.Side == Server && r.kind() == KindHTTPERR && r.sight.reason == "Client_Reset" {
 		x.note(leftQueued)
 	}

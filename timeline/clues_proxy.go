@@ -22,6 +22,7 @@ const (
 	frontAgrees   clue = "another file of the machine that sent it gives the same error"
 	confirmed     clue = "two independent sources agree on where it stopped"
 	serverGave    clue = "the proxy's log has the status that the server gave"
+	serverSilent  clue = "by the proxy's log no server gave a status"
 	rivalsLater   clue = "of several requests at the content servers it is one, and all of them went on longer"
 	behindWaited  clue = "the content server's worker got it late"
 	behindWhole   clue = "the content server sent its answer whole"
@@ -31,12 +32,13 @@ const (
 	askerLeft     clue = "the client of the proxy left"
 	leftDirect    clue = "the other end closed the connection"
 
-	workerCrashed clue = "the worker process of the request ended unexpectedly"
-	workerServed  clue = "the request was in that process"
-	workerRetired clue = "the worker process of the request was retired and ended before it was done"
-	serverStopped clue = "the content server was being shut down"
-	serverDown    clue = "the content server was shut down"
-	coldStart     clue = "it was the first request after the application had stopped"
+	workerCrashed  clue = "the worker process of the request ended unexpectedly"
+	workerServed   clue = "the request was in that process"
+	workerRetired  clue = "the worker process of the request was retired and ended before it was done"
+	workerReplaced clue = "the worker process of the request was being replaced, and had time to finish"
+	serverStopped  clue = "the content server was being shut down"
+	serverDown     clue = "the content server was shut down"
+	coldStart      clue = "it was the first request after the application had stopped"
 
 	memberSlots     clue = "every member of the farm is switched off"
 	memberTests     clue = "the health tests of every member failed"
@@ -118,6 +120,10 @@ func (x *scene) agreeFront() {
 	if w.serverStatus >= 500 && w.serverStatus == r.Status {
 		x.note(serverGave)
 	}
+	if w.serverStatus == 0 && r.Status >= 500 {
+		x.note(serverSilent)
+		x.lookAtFields()
+	}
 	if r.kind() != KindETL || r.Outcome != Failed {
 		return
 	}
@@ -132,9 +138,42 @@ func (x *scene) agreeFront() {
 	}
 }
 
+// lookAtFields sees which fields the log of the proxy leaves out that would tell why it had no answer.
+func (x *scene) lookAtFields() {
+	r := x.r
+	var missing []string
+	for _, f := range []struct {
+		name string
+		ok   bool
+	}{{"sc-substatus", r.HasSub}, {"sc-win32-status", r.sight.hasWin32}, {"time-taken", r.sight.took >= 0}} {
+		if !f.ok {
+			missing = append(missing, f.name)
+		}
+	}
+	why, more := "the log has no error of Windows that would tell", ""
+	if len(missing) > 0 {
+		why = "there was no server to choose (502.4), or no connection, no answer in time or a broken one (502.3): the log leaves out " + enumerate(missing)
+		more = "let IIS of this machine log " + enumerate(missing) + " as well (IIS Manager, Logging, Select Fields), and run again when it has happened again"
+	}
+	x.say("unlogged", why)
+	x.say("log more", more)
+}
+
 // lookForAbsence sees whether the content server's log would have the request and does not.
 func (x *scene) lookForAbsence() {
 	r, m := x.r, x.back
+	if list := x.candidates(); len(list) > 0 {
+		if q := list[0]; given(q) {
+			on := x.b.on(q)
+			text := "The log of " + on.called() + " may have it: " + counted(len(list), "line", "lines") + " of this page from the proxy, whose client was gone when the answer was done, " +
+				either(len(list), "fits.", "fit.") + " No id tells"
+			if x.slack(on) > 0 {
+				text += ", and by how much the clocks of the two machines differ is not known"
+			}
+			x.context = append(x.context, text+": nothing was joined.")
+		}
+		return
+	}
 	if r.sight != nil && len(r.sight.rivals) > 0 {
 		if !x.has(rivalsLater) {
 			x.context = append(x.context, "Several requests of the content servers fit this one by URL and time, so none was taken for it. With X-ARR-LOG-ID in their logs it could be told.")
@@ -144,29 +183,12 @@ func (x *scene) lookForAbsence() {
 	if m == nil || m == x.front || x.behind != nil {
 		return
 	}
-	from, to := x.at(m, r.Start), x.at(m, x.end())
-	if !m.covers(KindIISLog, from) || !m.covers(KindIISLog, to) {
+	if !x.covered(m, KindIISLog) {
+		to := x.at(m, x.end())
 		if end := m.ends(KindIISLog, to); end != 0 && end < to+lateness {
 			x.context = append(x.context, "The log of "+m.Name+" does not have the request; it ends "+clockTime(end, "15:04:05")+" UTC, and logs are written late.")
 		}
 		return
-	}
-	// The clocks may differ, and a URL may have been rewritten: nothing like it, and not around the time.
-	const around = 5 * Minute
-	asker := hostName(r.Client)
-	for _, page := range r.paths() {
-		for _, q := range since(x.b.look().pages[pageKey{m, r.Method, page}], from-2*around) {
-			if q.Start >= to+around {
-				break
-			}
-			client := hostName(q.Client)
-			if a, ok := plainAddress(client); ok && len(x.front.addresses) > 0 && !x.front.addresses[a] && client != asker {
-				continue // of another client
-			}
-			if q.into == nil && ended(q) > from-around {
-				return
-			}
-		}
 	}
 	x.note(behindAbsent)
 	if x.has(frontAgrees) {
@@ -490,6 +512,7 @@ func (x *scene) lookAtWorker() {
 			continue
 		}
 		x.note(workerCrashed, o.evidence())
+		x.say("no crash", "")
 		x.say("crash", o.String())
 		if mine || abandoned {
 			x.note(workerServed, quotedAny(q))
@@ -503,8 +526,12 @@ func (x *scene) lookAtWorker() {
 			x.note(workerRetired, o.evidence())
 			x.note(workerServed, quotedAny(q))
 			x.say("recycle", o.String())
+		} else if o.Kind == eventlog.Recycle || o.Kind == eventlog.MemoryRecycle {
+			x.note(workerReplaced, o.evidence())
+			x.say("replaced", o.String())
 		}
 	}
+	x.say("no crash", m.noCrash(end))
 	power := x.b.look().power[m]
 	if n := before(power, end+2*etl.Second); n > 0 && power[n-1].Kind != eventlog.SystemStart {
 		until := ""
@@ -533,6 +560,20 @@ func (x *scene) lookAtWorker() {
 			break
 		}
 	}
+}
+
+// noCrash says which event log of a machine speaks against a crash at a time, though it would have it; "" if none does.
+func (m *Machine) noCrash(t etl.Time) string {
+	var logs []string
+	for _, l := range []Kind{systemLog, applicationLog} {
+		if m.covers(l, t) {
+			logs = append(logs, string(l))
+		}
+	}
+	if len(logs) == 0 || len(m.during(t-lateness, t+lateness, "", eventlog.Crash)) > 0 {
+		return ""
+	}
+	return "crash: the " + enumerate(logs) + either(len(logs), " log covers the time and has none", " logs cover the time and have none")
 }
 
 // lookForStart sees whether the request was the first that the application had to start for.
@@ -566,11 +607,12 @@ func (x *scene) lookAtFarm() {
 	x.say("farmname", cmp.Or(f.Name, "NAME"))
 	p := x.passage()
 	if ok && len(f.Servers) > 0 {
-		x.say("members", either(len(f.Servers), "the only member of "+name+" is", "all "+strconv.Itoa(len(f.Servers))+" members of "+name+" are"))
+		x.say("members", everyOf(len(f.Servers), name))
 		x.say("member", f.Servers[0].Address)
 		x.lookAtMembers(&f)
 		x.lookAtTests(&f, p)
 	}
+	x.lookAtState(f, ok)
 	x.lookForLostState(p)
 	period, most := 2*time.Minute, 3
 	if ok && f.HealthCheck.LiveTrafficFailurePeriod.Value > 0 {
@@ -598,6 +640,74 @@ func (x *scene) lookAtFarm() {
 		x.context = append(x.context, "No configuration of "+m.Name+" is here: which members the farm has, and which are on, is not known.")
 	}
 }
+
+// everyOf names all members of a farm, with the verb.
+func everyOf(n int, farm string) string {
+	switch n {
+	case 1:
+		return "the only member of " + farm + " is"
+	case 2:
+		return "both members of " + farm + " are"
+	}
+	return "all " + strconv.Itoa(n) + " members of " + farm + " are"
+}
+
+// lookAtState says what the configuration tells of the members of the farms, and what stays open of their state.
+func (x *scene) lookAtState(f iisconfig.Farm, known bool) {
+	m := x.front
+	if m.settings.Host() == nil {
+		x.say("state", "whether the members are switched off, fail their health test, or were taken out")
+		x.say("ask members", "from each member the IIS log of that time: do the health tests pass")
+		return
+	}
+	farms := m.farms()
+	if known {
+		farms = []iisconfig.Farm{f}
+	}
+	var ask []string
+	tested := false
+	for i := range farms {
+		f := &farms[i]
+		var on, off []string
+		for j := range f.Servers {
+			s := &f.Servers[j]
+			if !s.Enabled.Value {
+				off = append(off, s.Address)
+				continue
+			}
+			on = append(on, s.Address)
+			if f.HealthCheck.URL.Value != "" {
+				tested = true
+				if b := x.b.machineAt(s.Address); !x.tells(b, KindIISLog, nil) {
+					ask = append(ask, s.Address)
+				}
+			}
+		}
+		if len(off) > 0 && len(on) > 0 {
+			x.context = append(x.context, fmt.Sprintf("Of the %d members of farm %s, %s switched off (%s), and %s on.", len(f.Servers), f.Name, isAre(off), f.Servers[slices.IndexFunc(f.Servers, func(s iisconfig.Member) bool { return !s.Enabled.Value })].Enabled.Source(), isAre(on)))
+		} else if len(on) > 0 {
+			x.context = append(x.context, fmt.Sprintf("The configuration has no member of farm %s switched off.", f.Name))
+		} else if len(off) > 0 && !known {
+			x.context = append(x.context, fmt.Sprintf("Every member of farm %s is switched off (%s).", f.Name, f.Servers[0].Enabled.Source()))
+		}
+	}
+	state := "whether the members that are on were taken out"
+	if tested {
+		state = "whether the members that are on fail their health test, or were taken out"
+	}
+	if !known && len(farms) > 1 {
+		state = "which of the farms the request was for, and " + state
+	}
+	x.say("state", state)
+	text := ""
+	if len(ask) > 0 {
+		text = "from " + enumerate(ask) + " get the IIS log for {from} to {to} UTC: do the health tests pass"
+	}
+	x.say("ask members", text)
+}
+
+// isAre lists some, with the verb.
+func isAre(list []string) string { return enumerate(list) + either(len(list), " is", " are") }
 
 // lookAtMembers sees whether the members of a farm are switched off.
 func (x *scene) lookAtMembers(f *iisconfig.Farm) {

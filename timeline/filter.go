@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/w3c"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -68,10 +69,36 @@ func (f *Filter) fits(r *Request) bool {
 		len(f.IDs) > 0 && !slices.ContainsFunc(f.IDs, r.isCalled),
 		f.To != 0 && r.Start > f.To,
 		f.From != 0 && !r.End.IsZero() && r.End < f.From,
-		!r.End.IsZero() && r.Partial != PartialStart && r.Duration() < f.MinDuration:
+		f.MinDuration > 0 && !r.End.IsZero() && r.End.Sub(r.Start) < f.MinDuration: // with PartialStart it is known to have taken that long
 		return false
 	}
 	return true
+}
+
+// admits reports whether the request of a log line may be one that the filter keeps, as far as the line tells.
+func (f *Filter) admits(e *w3c.Entry, outcome Outcome) bool {
+	took, timed := e.TimeTaken()
+	switch {
+	case f.FailedOnly && outcome != Failed,
+		f.To != 0 && e.Start() > f.To,
+		f.From != 0 && e.Time < f.From,
+		f.MinDuration > 0 && (!timed || took < f.MinDuration),
+		len(f.URLs) > 0 && !containsAny(e.URL(), f.URLs),
+		len(f.Hosts) > 0 && e.Host() != "" && !containsAny(e.Host(), f.Hosts):
+		return false
+	}
+	// An id of the result (r12) is not known yet, nor is the log's id of a request that another file gives it.
+	return len(f.IDs) == 0 || slices.ContainsFunc(f.IDs, func(id string) bool {
+		return len(id) < 12 || e.LogID() == "" || strings.EqualFold(strings.Trim(id, "{} "), e.LogID())
+	})
+}
+
+// Span returns the time that the filter is about, 0 where it is open.
+func (f *Filter) Span() (from, to etl.Time) {
+	if f == nil {
+		return 0, 0
+	}
+	return f.From, f.To
 }
 
 // An ownership says whether the process of a request is one that the filter names.

@@ -29,8 +29,7 @@ func (s *Session) Happened(e *eventlog.Entry) {
 		return
 	}
 	if len(s.happened) >= maxOccurrences {
-		s.passed++
-		return
+		return // the incident's scan keeps no more than that, and says so
 	}
 	s.happened = append(s.happened, &occurrence{f, s.number, fmt.Sprintf("%s %d", strings.TrimPrefix(e.Provider, "Microsoft-Windows-"), e.ID)})
 }
@@ -60,7 +59,7 @@ func (m *Machine) gather(b *Builder) {
 	slices.SortStableFunc(m.happened, func(x, y *occurrence) int { return cmp.Compare(x.Time, y.Time) })
 }
 
-// happened returns what of some kinds a machine's event logs have between two times, of the pool or, of events
+// during returns what of some kinds a machine's event logs have between two times, of the pool or, of events
 // that name none, of any. pool "" is any pool.
 func (m *Machine) during(from, to etl.Time, pool string, kinds ...eventlog.FactKind) []*occurrence {
 	if m == nil {

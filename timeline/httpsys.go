@@ -711,18 +711,19 @@ type httpTimer struct {
 	phase  PhaseName
 	detail string // of the phase; "" = all of it
 	limit  time.Duration
+	unmet  string // what had not come by then
 }
 
 // httpTimers has the timers by their names in the HTTPERR log.
 var httpTimers = map[string]httpTimer{
-	"Timer_ConnectionIdle":    {"", "", 2 * time.Minute},
-	"Timer_HeaderWait":        {PhaseReceive, "", 2 * time.Minute},
-	"Timer_EntityBody":        {PhaseReceive, "body", 2 * time.Minute},
-	"Timer_ReqQueue":          {PhaseQueue, "", 2 * time.Minute},
-	"Timer_AppPool":           {PhaseQueue, "", 2 * time.Minute},
-	"Timer_MinBytesPerSecond": {PhaseSend, "", 0},
-	"Timer_Response":          {PhaseSend, "", 0},
-	"Timer_SslRenegotiation":  {PhaseProcess, "", 2 * time.Minute},
+	"Timer_ConnectionIdle":    {"", "", 2 * time.Minute, ": nothing more came in"},
+	"Timer_HeaderWait":        {PhaseReceive, "", 2 * time.Minute, ": its header had not come in"},
+	"Timer_EntityBody":        {PhaseReceive, "body", 2 * time.Minute, ": its body had not come in"},
+	"Timer_ReqQueue":          {PhaseQueue, "", 2 * time.Minute, ""},
+	"Timer_AppPool":           {PhaseQueue, "", 2 * time.Minute, ""},
+	"Timer_MinBytesPerSecond": {PhaseSend, "", 0, ": the client took its answer too slowly"},
+	"Timer_Response":          {PhaseSend, "", 0, ": the client had not taken its answer"},
+	"Timer_SslRenegotiation":  {PhaseProcess, "", 2 * time.Minute, ": the TLS handshake that asks for a client certificate was not done"},
 }
 
 func (h *httpSys) timedOut(ev *decode.Event) {
@@ -779,15 +780,14 @@ type reason struct {
 }
 
 var reasons = map[string]reason{
-	"AppOffline":         {status: 503},
-	"AppPoolTimer":       {status: 503},
-	"AppShutdown":        {status: 503},
-	"ConnLimit":          {status: 503},
-	"Disabled":           {status: 503},
-	"N/A":                {status: 503},
-	"QueueFull":          {status: 503},
-	"Client_Reset":       {client: true},
-	"Connection_Dropped": {client: true},
+	"AppOffline":   {status: 503},
+	"AppPoolTimer": {status: 503},
+	"AppShutdown":  {status: 503},
+	"ConnLimit":    {status: 503},
+	"Disabled":     {status: 503},
+	"N/A":          {status: 503},
+	"QueueFull":    {status: 503},
+	"Client_Reset": {client: true},
 }
 
 func (h *httpSys) rejected(ev *decode.Event) {
@@ -932,7 +932,7 @@ var serverRules = []rule{
 	{
 		reasons: []string{"Timer_EntityBody", "Timer_HeaderWait", "Timer_MinBytesPerSecond", "Timer_ConnectionIdle", "Timer_SslRenegotiation", "Timer_Response"},
 		id:      "NE", unsure: ^fact(0),
-		title:   "HTTP.sys ended the request when {reason} ran out, {where}",
+		title:   "HTTP.sys ended the request when {reason} ran out{unmet}",
 		open:    "whether the client or the way to it was slow",
 		doNow:   []string{"for clients that are slow by nature, look at the limits: netsh http show timeout"},
 		findOut: []string{"packets of this machine and of {client}"},
@@ -967,6 +967,13 @@ var serverRules = []rule{
 		open:    "why: its own log knows",
 		near:    []neighbour{{"Q4", 0, 0, "refused by HTTP.sys: a worker took the request and answered it"}},
 		findOut: []string{"the IIS log of this machine (sc-substatus, sc-win32-status) and its Failed Request Tracing for {from} to {to} UTC"},
+	},
+	{
+		reasons: []string{"Connection_Dropped"},
+		id:      "NE", unsure: ^fact(0),
+		title:   "the connection to {client} ended with the request open",
+		open:    "who ended it: the client, the application or something on the way; HTTP.sys writes Connection_Dropped for all, and the client may have had its answer",
+		findOut: []string{"the log of {client} for {from} to {to} UTC", "the IIS log and Failed Request Tracing of this machine for {from} to {to} UTC"},
 	},
 	{
 		id: "NE", phases: []PhaseName{PhaseProcess}, unsure: ^fact(0),

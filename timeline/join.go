@@ -49,8 +49,11 @@ func (b *Builder) join() {
 	b.giveRoles() // what was joined tells of more servers
 	b.joinBehind()
 	b.joinPages()
+	b.foldLegs()
 	b.requests = slices.DeleteFunc(b.requests, func(r *Request) bool { return r.into != nil })
+	b.joinCandidates()
 	b.findProbes()
+	b.findLoose()
 	b.giveProcesses()
 }
 
@@ -120,6 +123,7 @@ func (b *Builder) joinWitnesses() {
 		}
 		if hub != nil {
 			hub.absorb(r, by, Certain)
+			b.proven.join(hub.Input, r.Input)
 			continue
 		}
 		if r.LogID != "" {
@@ -374,6 +378,7 @@ func (r *Request) enclose(in *Request, by string, sure Confidence) {
 	if in.MadeBy != nil {
 		r.MadeBy = in.MadeBy
 	}
+	r.credit()
 	coarse := in.sight != nil && in.sight.coarse && in.by(KindFREB) == nil
 	if !coarse {
 		r.Start = min(r.Start, in.Start)
@@ -406,9 +411,10 @@ func (r *Request) forward() {
 		r.Error = n
 	}
 	r.Phases, r.Phase = nil, ""
-	if r.facts != nil && r.Status == 502 && (r.HasSub && r.SubStatus >= 3 || isWinHTTP(r.Error)) {
-		r.facts.seen &^= factHeaders // the proxy made the status: no answer came
+	if r.facts != nil && r.unanswered() {
+		r.facts.seen &^= factHeaders
 	}
+	r.credit()
 	q := w.freb
 	if q == nil || q.Forward() == nil {
 		if r.Outcome == Cancelled {
@@ -432,6 +438,9 @@ func (r *Request) forward() {
 		r.facts.seen &^= factHeaders
 		r.facts.seen |= reached[f.Phase]
 		r.facts.wait = f.Waited()
+	}
+	if first := &q.Forwards[0]; first.By == freb.ARR && first.Server != "" && !q.NoStart && first.Start >= r.Start {
+		r.Phases = []Phase{{Name: PhaseRoute, Start: r.Start, End: first.Start, Outcome: OK}}
 	}
 	if r.Outcome == OK {
 		return
@@ -457,7 +466,18 @@ func (r *Request) forward() {
 		p.Error = r.Error
 	}
 	p.End = min(p.End, max(r.End, from))
-	r.Phases = []Phase{p}
+	r.Phases = append(r.Phases, p)
+}
+
+// credit names who set the status of a proxied request where only a log tells of it, which has all statuses alike: the
+// proxy, if that gave it for want of an answer.
+func (r *Request) credit() {
+	if r.MadeBy != nil && *r.MadeBy == (MadeBy{Tier: "iis"}) {
+		r.MadeBy = nil
+	}
+	if w := r.sight; r.MadeBy == nil && w.forwarder != freb.NoForwarder && (r.unanswered() || r.Status == 502 && w.serverStatus == 0) {
+		r.MadeBy = &MadeBy{Tier: strings.ToLower(w.forwarder.String())}
+	}
 }
 
 // routed says of a request that no server was found for that it stopped there.
@@ -602,6 +622,96 @@ func (b *Builder) joinBehind() {
 			p.witness().rivals = append(p.witness().rivals, q)
 		}
 	})
+}
+
+// joinCandidates lists, with the requests of proxies that did not go well, the lines of the content server's logs that
+// may be of them: no id tells, the page goes by the name of its default document, or nothing tells how far the
+// clocks are apart.
+func (b *Builder) joinCandidates() {
+	for _, p := range b.requests {
+		if p.Side != Client || p.Outcome != Failed && p.Outcome != Cancelled || p.local() {
+			continue
+		}
+		at, to := b.on(p), b.machineAt(p.Server)
+		var behind *Request
+		if w := p.sight; w != nil {
+			if len(w.rivals) > 0 {
+				continue
+			}
+			behind = w.behind
+		}
+		if behind != nil {
+			to = b.on(behind)
+		}
+		if to == nil || to == at || behind.by(KindIISLog) != nil {
+			continue
+		}
+		list := b.mayBe(p, behind, to)
+		if len(list) == 0 {
+			continue
+		}
+		p.witness().maybe = list
+		for _, q := range list {
+			if given(q) {
+				p.relate(q, byURL, Possible)
+			}
+		}
+	}
+}
+
+// given reports whether a server gave its answer up, or to a client that was gone.
+func given(q *Request) bool {
+	return q.Outcome == Cancelled || q.sight != nil && departed[q.sight.win32]
+}
+
+// mayBe returns what the logs of a content server have that may be a request of the proxy: those whose client was
+// gone, else one of the others.
+func (b *Builder) mayBe(p, behind *Request, on *Machine) []*Request {
+	const (
+		most  = 3
+		lines = 2000 // to look at
+	)
+	at := b.on(p)
+	slack := clockSlack(at, on)
+	shift := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
+	from, to := p.Start-shift-slack, ended(p)-shift+slack
+	waited := ended(p).Sub(p.Start)
+	timed := slices.Contains(timerCodes, p.Error) || slices.Contains(timerCodes, p.WinHTTP.Code)
+	asker := hostName(p.Client)
+	var left, others []*Request
+	pages := p.paths()
+	if n := len(p.Attempts); n > 0 && !slices.Contains(pages, pathOf(p.Attempts[n-1].URL)) {
+		pages = append(pages, pathOf(p.Attempts[n-1].URL))
+	}
+	seen := 0
+	for _, page := range pages {
+		for _, q := range since(b.look().pages[pageKey{on, p.Method, page}], from-2*unsettled) {
+			if seen++; q.Start >= to+2*etl.Second || seen > lines || len(left) == most {
+				break
+			}
+			if q.into != nil || q == behind || p.LogID != "" && q.LogID != "" || ended(q) < from-2*etl.Second {
+				continue
+			}
+			client := hostName(q.Client)
+			a, ok := plainAddress(client)
+			if ok && len(at.addresses) > 0 && !at.addresses[a] && client != asker {
+				continue // of another client
+			}
+			w := q.sight
+			if timed && w != nil && w.took >= 0 && busy(q) < waited-2*time.Second && waited > 0 {
+				continue // done while the proxy was waiting
+			}
+			if given(q) && ok && at.addresses[a] {
+				left = append(left, q)
+			} else {
+				others = []*Request{q}
+			}
+		}
+	}
+	if len(left) > 0 {
+		return left
+	}
+	return others
 }
 
 // joinPages lists the error pages that users saved with the requests that they may be of. A page does not tell

@@ -70,7 +70,7 @@ func (r *Request) odd() bool {
 // what a trace tells alone.
 var tables = [...][]rule{
 	Client: slices.Concat(coreRules, proxyRules, rules),
-	Server: slices.Concat(servedRules, poolRules, loadRules, serverRules),
+	Server: slices.Concat(looseRules, servedRules, poolRules, loadRules, setterRules, serverRules),
 }
 
 // pageRules are the rules for error pages that are of no request that the files know.
@@ -107,12 +107,12 @@ func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 		r.Timer = x.timer
 	}
 	if r.Side == Client {
-		v.Context = append(v.Context, j.fared.context(r, f)...)
+		v.Context = append(v.Context, j.fared.context(x)...)
 	} else if f.late > 0 {
 		v.Context = append(v.Context, "The application passed its answer "+spell(f.late-f.wait)+" after that; it had taken "+spell(f.late)+".")
 	}
 	if o := r.outage(); o != nil {
-		v.AtLeast = o.rolled || b.sessions[r.Input].passedFailed > 0
+		v.AtLeast = o.rolled || b.sessions[r.Input].counted.Failed > 0
 	}
 	if alike != nil {
 		j.share(v)
@@ -238,9 +238,13 @@ func (u *rule) verdict(x *scene) *Verdict {
 		v.Open = strings.TrimPrefix(v.Open+"; the trace lost events, so what is missing here may have happened", "; ")
 	}
 	v.Evidence = x.evidence(u)
+	if v.Confidence == Certain && x.joinedByFolder(v.Evidence) {
+		v.Confidence = Likely
+		v.Open = strings.TrimPrefix(v.Open+"; whether these files are of the same machine: only their folder says so", "; ")
+	}
 	for _, n := range u.near {
-		if f.seen.has(n.all) && f.seen&n.none == 0 {
-			v.Rejected = append(v.Rejected, Rejection{n.id, fill(n.why)})
+		if why := fill(n.why); f.seen.has(n.all) && f.seen&n.none == 0 && why != "" {
+			v.Rejected = append(v.Rejected, Rejection{n.id, why})
 		}
 	}
 	for _, n := range x.rejected {
@@ -249,7 +253,7 @@ func (u *rule) verdict(x *scene) *Verdict {
 		}
 	}
 	v.Rejected = slices.Clone(v.Rejected) // without the room that append made
-	v.DoNow, v.FindOut = slices.Clone(u.doNow), slices.Clone(u.findOut)
+	v.DoNow, v.FindOut = slices.Clone(u.doNow), append(x.wanted(u.behind, u.here), u.findOut...)
 	for _, list := range [...][]string{v.DoNow, v.FindOut} {
 		for i, s := range list {
 			list[i] = fill(s)
@@ -425,11 +429,21 @@ func (x *scene) replacer() *strings.Replacer {
 		server = "the server"
 	}
 	address, port := server, "80"
+	if strings.HasPrefix(r.lastURL(), "https:") {
+		port = "443"
+	}
 	if u, err := url.Parse("//" + server); err == nil && u.Hostname() != "" {
 		address = u.Hostname()
 		if u.Port() != "" {
 			port = u.Port()
 		}
+	}
+	reach := "on this machine: Test-NetConnection " + address + " -Port " + port
+	switch {
+	case r.Server == "" && (r.Proxied || host == ""):
+		reach = "find out which server it was for (rewrite rule, farm), then test its port from this machine (Test-NetConnection)"
+	case r.Proxied && address == server && len(r.Attempts) == 0:
+		reach = "on this machine: Test-NetConnection " + address + ", with the port that the farm has for it"
 	}
 	if name == "" {
 		name = server
@@ -455,7 +469,7 @@ func (x *scene) replacer() *strings.Replacer {
 		after = " after " + spell(d)
 	}
 	farm, loopback := &elsewhere, ""
-	if r.Traffic == App && isWorker(r.Process) {
+	if r.Proxied || r.Farm != "" || r.LogID != "" || x.front.Role == RoleProxy { // else a program of its own asks
 		farm = &inFarm
 	}
 	if f.loops || f.tries == 0 && strings.EqualFold(name, "localhost") {
@@ -464,16 +478,33 @@ func (x *scene) replacer() *strings.Replacer {
 	return strings.NewReplacer(append(x.words,
 		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
 		"{loopback}", loopback, "{others}", f.others(r.Error),
+		"{reach}", reach, "{the files}", r.toldBy().do, "{these files}", r.toldBy().these, "{record}", r.toldBy().record, "{no crash}", "",
 		"{server}", server, "{address}", address, "{port}", port, "{host}", name, "{process}", process,
 		"{limit}", spell(limit), "{wait}", spell(wait), "{proxy}", spell(f.proxy), "{duration}", spell(r.Duration()), "{after}", after,
 		"{bytes}", strconv.FormatUint(f.bytes, 10)+" bytes", "{status}", strconv.Itoa(r.Status),
 		"{unsent}", either(max(len(r.Attempts), 1), "the request was never sent", "the request was not sent this time"),
-		"{doing}", r.doing(), "{what}", r.what(),
+		"{doing}", r.doing(), "{while}", r.while(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
 		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
 		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 		"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase],
 	)...)
+}
+
+// A telling has the words for what a request is known from.
+type telling struct{ these, do, record string }
+
+var (
+	byTrace = telling{"this trace", "the trace does", "record again"}
+	byFiles = telling{"these files", "the files here do", "record a trace on this machine"}
+)
+
+// toldBy returns the words for what the request is known from.
+func (r *Request) toldBy() telling {
+	if r.kind() == KindETL {
+		return byTrace
+	}
+	return byFiles
 }
 
 // places are the words for where servers are set: a farm only with the worker process of a proxy.
@@ -526,6 +557,15 @@ func (r *Request) doing() string {
 		return "while the answer was coming in"
 	}
 	return doing[r.Phase]
+}
+
+// while says the same as an addition to a sentence. Of requests that only logs know, no phase is known unless they
+// have one.
+func (r *Request) while() string {
+	if r.Phase == "" && r.kind() != KindETL && r.kind() != KindText {
+		return ""
+	}
+	return ", " + r.doing()
 }
 
 // what says in general terms how a request failed.
@@ -614,7 +654,8 @@ func newFared(requests []*Request) *fared {
 }
 
 // context returns sentences on what surrounds a request's failure.
-func (w *fared) context(r *Request, f *facts) []string {
+func (w *fared) context(x *scene) []string {
+	r, f := x.r, x.f
 	var out []string
 	if f.call != "" && r.Phase == PhaseConnect && f.seen&factSending == 0 && strings.Contains(f.call, "Receive") {
 		out = append(out, "The error shows up at "+f.call+", but "+either(max(len(r.Attempts), 1), "nothing was ever sent.", "nothing was sent this time."))
@@ -653,10 +694,13 @@ func (w *fared) context(r *Request, f *facts) []string {
 		out = append(out, t+".")
 	case n > 0:
 		out = append(out, counted(n, "other request to the same server got an answer, and did not go well either.", "other requests to the same server got an answer, and none of them went well."))
+	case r.kind() != KindETL: // other files than traces tell of requests that failed, or not where they went
+	case r.kind() != KindETL && x.back != nil && x.back != x.front && len(x.b.look().served[x.back]) > 0:
+		// Its own files have requests: those of the proxy do not tell how they fared.
 	case itself > 0 || f.seen&(factBytes|factHeaders) != 0:
-		out = append(out, "No other request to "+r.Server+" was answered in this trace.")
+		out = append(out, "No other request to "+r.Server+" was answered in "+r.toldBy().these+".")
 	default:
-		out = append(out, "No request to "+r.Server+" was answered in this trace.")
+		out = append(out, "No request to "+r.Server+" was answered in "+r.toldBy().these+".")
 	}
 	return out
 }

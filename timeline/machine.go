@@ -142,11 +142,13 @@ func (p *partition) join(i, j int) {
 // findMachines tells which inputs are from the same machine.
 func (b *Builder) findMachines() {
 	p := newPartition(b.sessions)
+	b.proven = newPartition(b.sessions)
+	same := func(i, j int) { p.join(i, j); b.proven.join(i, j) }
 	names, addresses := map[string]int{}, map[string]int{}
 	for i, s := range b.sessions {
 		if n := hostLabel(s.machine); n != "" {
 			if j, ok := names[n]; ok {
-				p.join(i, j)
+				same(i, j)
 			} else {
 				names[n] = i
 			}
@@ -155,7 +157,7 @@ func (b *Builder) findMachines() {
 	for i, s := range b.sessions {
 		for _, a := range sortedKeys(s.addresses) {
 			if j, ok := addresses[a]; ok {
-				p.join(i, j)
+				same(i, j)
 			} else {
 				addresses[a] = i
 			}
@@ -179,15 +181,17 @@ func (b *Builder) findMachines() {
 	}
 }
 
-// joinFolders gives files that tell nothing of their machine to the one machine that the others in their folder,
-// or in one around it, are from.
+// joinFolders joins the files of a folder that nothing else joins: those that tell nothing of their machine with the
+// one that the others are from, and a name with an address. What lies in a folder of its own and has a name or an
+// address is of another machine than what lies around that folder, unless the folder around has the machine's name.
 func (b *Builder) joinFolders(p *partition) {
-	folders := map[string][]int{}
+	folders, homes := map[string][]int{}, make([]string, len(b.sessions))
 	for i, s := range b.sessions {
 		if s.in.Kind == KindOther || s.in.Kind == KindCab || s.in.Kind == KindZip {
 			continue
 		}
-		for d := path.Dir(s.in.Path); ; d = path.Dir(d) {
+		homes[i] = home(s.in.Path)
+		for d := homes[i]; ; d = path.Dir(d) {
 			folders[d] = append(folders[d], i)
 			if d == "." || d == "/" || path.Dir(d) == d {
 				break
@@ -201,7 +205,20 @@ func (b *Builder) joinFolders(p *partition) {
 		if len(d) < len(top) {
 			continue // above everything: it tells nothing
 		}
-		var told, addressed, blank []int // a member of each machine with a name, with addresses only, and files with neither
+		var told, addressed, blank []int               // a member of each machine with a name, with addresses only, and files with neither
+		direct, away := map[int]bool{}, map[int]bool{} // by machine: it has files in this very folder; outside
+		anything := false
+		for i := range b.sessions {
+			switch root := p.find(i); {
+			case homes[i] == d:
+				direct[root], anything = true, true
+			case homes[i] != "" && !strings.HasPrefix(homes[i], d+"/") && d != ".":
+				away[root] = true
+			}
+		}
+		if d == top && !anything {
+			continue // only folders: each is a machine, or several
+		}
 		seen := map[int]bool{}
 		for _, i := range folders[d] {
 			root := p.find(i)
@@ -218,36 +235,74 @@ func (b *Builder) joinFolders(p *partition) {
 				blank = append(blank, i)
 			}
 		}
-		if d == top && path.Base(d) != platformFolder && !slices.ContainsFunc(folders[d], func(i int) bool { return path.Dir(b.sessions[i].in.Path) == d }) {
-			continue // only folders: each is a machine, or several
+		named := len(told) == 1 && isNamedAfter(d, p.name(told[0]))
+		join := func(list []int) {
+			for _, i := range list[min(len(list), 1):] {
+				if named || d != top && p.name(list[0]) == "" && p.name(i) == "" {
+					b.proven.join(list[0], i)
+				}
+				p.join(list[0], i)
+			}
 		}
-		known := slices.Concat(told, addressed)
+		// A machine may have several addresses.
+		near := addressed
+		if !named {
+			near = slices.DeleteFunc(slices.Clone(addressed), func(i int) bool { return !direct[p.find(i)] })
+		}
 		switch {
-		case len(told) == 1 && (d != top || len(addressed) <= 1):
-			// A folder of one machine: it may have several addresses.
-			for _, i := range slices.Concat(addressed, blank) {
-				p.join(told[0], i)
-			}
-		case len(known) == 1, len(known) == 0 && len(blank) > 1:
-			for _, i := range slices.Concat(known, blank)[1:] {
-				p.join(slices.Concat(known, blank)[0], i)
-			}
+		case named,
+			len(told) == 1 && direct[p.find(told[0])] && !away[p.find(told[0])] && (d != top || len(addressed) <= 1):
+			join(slices.Concat(told, near))
 		case len(told) == 0 && d != top:
-			for _, i := range slices.Concat(addressed, blank)[1:] {
-				p.join(addressed[0], i)
+			join(near)
+		}
+		var owners []int // that files with neither may be of
+		for _, i := range slices.Concat(told, addressed) {
+			if !slices.ContainsFunc(owners, func(o int) bool { return p.find(o) == p.find(i) }) {
+				owners = append(owners, i)
 			}
+		}
+		if len(owners) > 1 { // those around are as likely as not of another one
+			owners = slices.DeleteFunc(owners, func(i int) bool { return !direct[p.find(i)] || away[p.find(i)] })
+		}
+		if len(owners) == 1 || len(told)+len(addressed) == 0 {
+			join(slices.Concat(owners, blank))
 		}
 	}
 }
 
-// platformFolder is the folder in which App Service keeps the files of one site, in folders by kind.
-const platformFolder = "LogFiles"
+// isNamedAfter reports whether a folder has the name of a machine: WEB02, web02-logs, or WEB for all of its kind.
+func isNamedAfter(dir, machine string) bool {
+	d := strings.ToLower(path.Base(dir))
+	return strings.Contains(d, machine) || len(d) > 2 && strings.HasPrefix(machine, d)
+}
+
+// windowsFolders are the folders in which Windows, IIS and App Service keep the files of one machine by kind: they tell
+// no machines apart.
+var windowsFolders = map[string]bool{
+	"logfiles": true, "rawlogs": true, "detailederrors": true, "httperr": true, "failedreqlogfiles": true, "inetpub": true,
+	"logs": true, "wwwroot": true, "windows": true, "system32": true, "inetsrv": true, "config": true, "winevt": true,
+}
+
+// home returns the folder that an input lies in, of those that may stand for a machine.
+func home(name string) string {
+	d := path.Dir(name)
+	for d != "." && d != "/" {
+		base := strings.ToLower(path.Base(d))
+		if site, ok := strings.CutPrefix(base, "w3svc"); !windowsFolders[base] && !(ok && strings.Trim(site, "0123456789") == "") &&
+			!(base == "http" && strings.EqualFold(path.Base(path.Dir(d)), "LogFiles")) {
+			break
+		}
+		d = path.Dir(d)
+	}
+	return d
+}
 
 // commonFolder returns the folder that all inputs lie in.
 func commonFolder(sessions []*Session) string {
 	top := ""
 	for i, s := range sessions {
-		d := path.Dir(s.in.Path)
+		d := home(s.in.Path)
 		if i == 0 {
 			top = d
 		}
@@ -256,6 +311,25 @@ func commonFolder(sessions []*Session) string {
 		}
 	}
 	return top
+}
+
+// joinedByFolder reports whether what a verdict quotes rests on files of which nothing but their folder says that they
+// are of the same machine.
+func (x *scene) joinedByFolder(list []Evidence) bool {
+	first := map[*Machine]int{}
+	differs := func(input int) bool {
+		s, proven := x.b.sessions[input], x.b.proven.find(input)
+		if s.in.Kind == KindPage {
+			return false // joined by what is on it
+		}
+		n, ok := first[s.on]
+		first[s.on] = proven
+		return ok && n != proven
+	}
+	if !x.alone {
+		differs(x.r.Input)
+	}
+	return slices.ContainsFunc(list, func(e Evidence) bool { return differs(e.Input) })
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -291,7 +365,7 @@ func (m *Machine) finish(b *Builder) {
 		m.Guessed = len(m.Addresses) == 0
 		if !m.Guessed {
 			m.Name = m.Addresses[0]
-		} else if d := path.Base(path.Dir(b.sessions[m.Inputs[0]].in.Path)); d != "." && d != "/" {
+		} else if d := path.Base(home(b.sessions[m.Inputs[0]].in.Path)); d != "." && d != "/" {
 			m.Name = d
 		}
 	}

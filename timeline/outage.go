@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,8 @@ type outage struct {
 	word        string // reason, as HTTPERR and HTTP.sys write it; "" = the event logs alone tell of the outage
 	first, last etl.Time
 	requests    []*Request // in time order
-	rolled      bool       // HTTPERR begins within it: there may have been more
+	begins      bool       // HTTPERR begins with it
+	rolled      bool       // so it does, and is not the first file: there were more
 
 	found   *scene // what the other files tell; nil = not looked up yet
 	verdict *Verdict
@@ -90,7 +92,10 @@ func (b *Builder) findOutages() {
 		o := open[k]
 		if o == nil || r.End > o.last.Add(gap) || pool != "" && len(k.on.during(o.last+2*etl.Second, r.End-2*etl.Second, pool, eventlog.PoolDisabled)) > 0 {
 			o = &outage{on: k.on, pool: pool, word: k.word, first: ended(r)}
-			o.rolled = r.by(KindHTTPERR) != nil && !k.on.recorded(KindHTTPERR, o.first)
+			if w := r.by(KindHTTPERR); w != nil {
+				o.begins = !k.on.recorded(KindHTTPERR, o.first)
+				o.rolled = o.begins && laterFile.MatchString(b.sessions[w.Input].in.Path)
+			}
 			open[k] = o
 			b.outages = append(b.outages, o)
 		}
@@ -108,6 +113,9 @@ func (b *Builder) findOutages() {
 		}
 	}
 }
+
+// laterFile is the name of an HTTPERR log that came after others: HTTP.sys numbers them, from 1.
+var laterFile = regexp.MustCompile(`(?i)httperr0*(?:[2-9]|[1-9][0-9]+)[^/0-9][^/]*$`)
 
 // recorded reports whether a log of this machine begins before t.
 func (m *Machine) recorded(kind Kind, t etl.Time) bool {

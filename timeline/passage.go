@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -174,7 +175,7 @@ func (b *Builder) findProbes() {
 // An index finds what a rule asks of a machine, of which there may be much.
 type index struct {
 	served map[*Machine][]*Request           // what it served as the end of the way, by start
-	pages  map[pageKey][]*Request            // the same by page
+	pages  map[pageKey][]*Request            // the same by page, a default document also by its folder
 	power  map[*Machine][]*occurrence        // when it was started and shut down
 	stops  map[*Machine][]*occurrence        // when a worker process was stopped or replaced
 	starts map[*Machine][]*occurrence        // after what an application had to start anew
@@ -203,6 +204,10 @@ func (b *Builder) look() *index {
 		for _, page := range r.paths() {
 			key := pageKey{on, r.Method, page}
 			x.pages[key] = append(x.pages[key], r)
+			if folder, ok := folderOf(page); ok {
+				key.path = folder
+				x.pages[key] = append(x.pages[key], r)
+			}
 		}
 	}
 	for _, r := range b.requests {
@@ -242,6 +247,13 @@ func (b *Builder) look() *index {
 		x.idled[m] = ends
 	}
 	return x
+}
+
+// folderOf returns the folder whose default document a page is: /time/ of /time/default.aspx, as logs have it.
+func folderOf(page string) (string, bool) {
+	dir, name := path.Split(page)
+	name, _, _ = strings.Cut(name, ".")
+	return dir, name == "default" || name == "index" || name == "iisstart"
 }
 
 // before returns how many occurrences of a list, which is in time order, are not later than t.

@@ -27,7 +27,7 @@ type Request struct {
 	Start     etl.Time // first event; with PartialStart it began earlier
 	End       etl.Time // last event before or at close; 0 = unfinished
 	Status    int      // HTTP status; 0 = none seen
-	SubStatus int      // IIS substatus; only with HasSubStatus
+	SubStatus int      // IIS substatus; only with HasSub
 	HasSub    bool
 
 	Traffic Traffic
@@ -40,6 +40,7 @@ type Request struct {
 	Attempts []Attempt // one per WebIO request under one WinHTTP handle
 	Restarts int       // retried connections and folded 401 legs
 	Partial  Partial
+	Loose    bool // a content server's view of a request that its proxy has as well, not joined with that: no further request
 
 	MadeBy     *MadeBy // who set the status
 	Timer      *Timer

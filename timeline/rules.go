@@ -3,7 +3,7 @@ package timeline
 // A rule is a row of the decision table: what must be seen, what that means, and what to do.
 // The rules are tried in order; the first that fits is the verdict.
 //
-// In texts, {server}, {host}, {limit} and so on stand for values of the request; see words.
+// In texts, {server}, {host}, {limit} and so on stand for values of the request and for what lookers found; see scene.replacer and scene.say.
 type rule struct {
 	id     string
 	phases []PhaseName // where the request stopped; nil = anywhere
@@ -14,7 +14,7 @@ type rule struct {
 	all    fact        // all of these were seen
 	any    fact        // at least one of these, if not 0
 	none   fact        // none of these
-	as     Outcome     // 0 = failed; or Cancelled
+	as     Outcome     // 0 = failed; or Cancelled; or OK, of requests that are odd all the same
 
 	statuses []string // that the client got: "502.3", or "502" with any substatus; nil = any
 	reasons  []string // by which HTTP.sys ended the request; nil = any, also none
@@ -31,6 +31,8 @@ type rule struct {
 	near    []neighbour
 	doNow   []string
 	findOut []string
+	behind  []Kind // files of the server behind that would tell more: those that are not there are asked for
+	here    []Kind // the same of the machine that the request was seen at
 }
 
 // A neighbour is a rule that the user may think of, with the observation that speaks against it.
@@ -56,6 +58,9 @@ var (
 	deadCodes   = []Code{10060, 10053, 121}
 	timerCodes  = []Code{codeTimeout, 12002}
 )
+
+// serverFiles are what tells most of a request at the server behind.
+var serverFiles = []Kind{KindIISLog, KindHTTPERR, KindFREB}
 
 // established is what shows that the request had a working connection.
 const established = factConnected | factReused | factSending
@@ -94,8 +99,8 @@ var rules = []rule{
 			{"T1", 0, 0, "time-out: the answer came"},
 			wasConnected, wasReused,
 		},
-		doNow:   []string{"look at {server}, not at this machine: the answer was made there"},
-		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
+		doNow:  []string{"look at {server}, not at this machine: the answer was made there"},
+		behind: serverFiles,
 	},
 
 	// WinHTTP's text lines tell less than its events: no connect, no send.
@@ -119,7 +124,7 @@ var rules = []rule{
 			{"C1", 0, 0, "closed port: that is 10061"},
 		},
 		doNow:   []string{"{retire}"},
-		findOut: []string{"on this machine test the server's port: Test-NetConnection SERVER -Port 80"},
+		findOut: []string{"which server it was, and whether its port answers from this machine (Test-NetConnection): this form does not name it"},
 	},
 
 	{
@@ -374,7 +379,8 @@ var rules = []rule{
 			{"T1", 0, factSent, "slow page: it had not got the whole request yet"},
 		},
 		doNow:   []string{"try a small upload to the same page: if that works, look for a firewall or a tunnel with a smaller packet size (MTU)"},
-		findOut: []string{"from {address} get the IIS log and HTTPERR for {from} to {to} UTC (Timer_EntityBody there would name the cause)"},
+		findOut: []string{"has HTTPERR there a line with Timer_EntityBody: it would name the cause"},
+		behind:  []Kind{KindIISLog, KindHTTPERR},
 	},
 	{
 		id: "T6", phases: transferring, codes: deadCodes, all: factInUse, any: established, none: factPeerClosed | factPeerReset | factHeaders,
@@ -448,8 +454,9 @@ var rules = []rule{
 		near: []neighbour{
 			wasConnected, wasReused, wasFound, wasAddress, noTLS, tlsWasDone, notCancelled,
 		},
-		doNow:   []string{"only if the page is known to be slow, raise {timeout}"},
-		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again", "from this machine add its IIS log and applicationHost.config"},
+		doNow:  []string{"only if the page is known to be slow, raise {timeout}"},
+		behind: serverFiles,
+		here:   []Kind{KindIISLog, KindConfig},
 	},
 	{
 		id: "T1", phases: []PhaseName{PhaseReceive}, codes: []Code{codeTimeout, 12002}, any: factBytes | factHeaders, none: factPeerClosed | factPeerReset | factStreamReset,
@@ -460,8 +467,8 @@ var rules = []rule{
 			wasConnected, wasReused, tlsWasDone, notCancelled,
 			{"X1", 0, factPeerClosed | factPeerReset, "cut off: the connection stayed open"},
 		},
-		doNow:   []string{"only if the page is known to pause, raise {timeout}"},
-		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
+		doNow:  []string{"only if the page is known to pause, raise {timeout}"},
+		behind: serverFiles,
 	},
 	{
 		id: "T1", phases: []PhaseName{PhaseReceive}, codes: []Code{0}, all: factTimerCancel | factTimerKnown, none: factPeerClosed | factPeerReset | factStreamReset,
@@ -472,8 +479,8 @@ var rules = []rule{
 			{"R8", 0, 0, "given up by the user: the cancel came exactly when the timer of {limit} ran out"},
 			wasConnected, wasReused,
 		},
-		doNow:   []string{"only if the page is known to be slow, raise {timeout}"},
-		findOut: []string{"from {address} get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC, put them in this folder and run again"},
+		doNow:  []string{"only if the page is known to be slow, raise {timeout}"},
+		behind: serverFiles,
 	},
 	{
 		id: "X1", phases: []PhaseName{PhaseReceive}, detail: "body", codes: append([]Code{0, 12152, 13, 10060, 121}, brokenCodes...), all: factHeaders,
@@ -484,8 +491,8 @@ var rules = []rule{
 			{"T1", 0, 0, "slow page: no timer ran out"},
 			{"R1", factHeaders, 0, "closed without an answer: the header of the answer was there ({status})"},
 		},
-		doNow:   []string{"look for an error of this page in the log of {server}: the user saw status {status} and a cut page"},
-		findOut: []string{"from {address} get the IIS log, Application event log and Failed Request Tracing for {from} to {to} UTC"},
+		doNow:  []string{"look for an error of this page in the log of {server}: the user saw status {status} and a cut page"},
+		behind: []Kind{KindIISLog, applicationLog, KindFREB},
 	},
 	{
 		id: "X1", phases: []PhaseName{PhaseReceive}, detail: "headers", codes: []Code{12152, 13}, all: factBytes, any: factPeerClosed | factPeerReset, none: factParser, unsure: lost,
@@ -495,8 +502,8 @@ var rules = []rule{
 			{"X3", 0, factParser, "malformed answer: the parser had no complaint before the end came"},
 			{"T1", 0, 0, "slow page: no timer ran out"},
 		},
-		doNow:   []string{"look for an error of this page in the log of {server}"},
-		findOut: []string{"from {address} get the IIS log, Application event log and Failed Request Tracing for {from} to {to} UTC"},
+		doNow:  []string{"look for an error of this page in the log of {server}"},
+		behind: []Kind{KindIISLog, applicationLog, KindFREB},
 	},
 	{
 		id: "X3", phases: []PhaseName{PhaseReceive}, codes: []Code{12152, 12183, 13}, any: factBytes | factParser | factHeaders,
@@ -533,7 +540,8 @@ var rules = []rule{
 			{"R8", 0, factCancelled | factClosedEarly, "cancelled by the caller: the end came from the other side"},
 		},
 		doNow:   []string{"send the request again; if it is the first one after a pause that fails, let the proxy keep connections idle for a shorter time than the server"},
-		findOut: []string{"from {address} get HTTPERR (Connection_Dropped, Connection_Abandoned), System and Application event logs for {from} to {to} UTC", "record packets on this machine: who sends the first FIN or RST"},
+		findOut: []string{"record packets on this machine: who sends the first FIN or RST"},
+		behind:  []Kind{KindHTTPERR, systemLog, applicationLog},
 	},
 	{
 		id: "R1", phases: []PhaseName{PhaseReceive}, all: factStreamReset, none: factHeaders,
@@ -544,8 +552,8 @@ var rules = []rule{
 			{"T1", 0, 0, "slow page: no timer ran out, the exchange was ended first"},
 			wasConnected, wasReused, tlsWasDone,
 		},
-		doNow:   []string{"send the request again"},
-		findOut: []string{"from {address} get HTTPERR, System and Application event logs for {from} to {to} UTC"},
+		doNow:  []string{"send the request again"},
+		behind: []Kind{KindHTTPERR, systemLog, applicationLog},
 	},
 	{
 		id: "R1", phases: transferring, codes: brokenCodes, any: established, none: factBytes | factHeaders,
@@ -563,14 +571,15 @@ var rules = []rule{
 	// The caller.
 	{
 		id: "R8", as: Cancelled, sure: factCancelled, unsure: lost | factTimerNear | factPartial | factText,
-		title: "the caller gave up{after}, {doing}",
+		title: "the caller gave up{after}{while}",
 		open:  "why: its user left, its own limit ran out, or it was being recycled",
 		near: []neighbour{
 			{"T1", 0, 0, "time-out of WinHTTP: no error came before the end"},
 			wasConnected, wasReused,
 		},
 		doNow:   []string{"look one step earlier: at the request that {process} was serving at {at} UTC"},
-		findOut: []string{"this machine's IIS log and HTTPERR for {from} to {to} UTC: who left first"},
+		findOut: []string{"who left first: the log and HTTPERR of this machine tell"},
+		here:    []Kind{KindIISLog, KindHTTPERR},
 	},
 
 	// There is no row for these.
@@ -588,8 +597,9 @@ var rules = []rule{
 	{
 		id:      "NE",
 		unsure:  always,
-		title:   "{what}, and the trace does not tell why",
-		open:    "the cause: the events that would tell it are not in this trace",
-		findOut: []string{"record again with WinHttp and WebIO at level 5 and TCPIP at level 4, and get the log of {address} for {from} to {to} UTC"},
+		title:   "{what}, and {the files} not tell why",
+		open:    "the cause: the events that would tell it are not in {these files}",
+		findOut: []string{"{record} with WinHttp and WebIO at level 5 and TCPIP at level 4"},
+		behind:  []Kind{KindIISLog},
 	},
 }

@@ -2,12 +2,15 @@ package timeline
 
 import "slices"
 
-// Steps that several rules advise.
+// Steps that several rules advise. Those in braces are left out if the files asked for are there.
 const (
-	coreLogs     = "from {machine} get Application.evtx for {from} to {to} UTC, and the application's stdout log (etwhy does not read that one)"
-	coreFREB     = "switch Failed Request Tracing on for this site (status 400 to 599), and put its files with the IIS log into this folder"
-	whoForwards  = "from {machine} add web.config and applicationHost.config (has it a section aspNetCore, or a farm?) and Application.evtx for {from} to {to} UTC"
-	platformLogs = "from the site's Kudu console get LogFiles/eventlog.xml and LogFiles/Application for {from} to {to} UTC"
+	getSystem      = "{get system}"
+	getApplication = "{get application}"
+	getEvents      = "{get events}"
+	getConfig      = "{get config}"
+	getFREB        = "{get freb}"
+	platformLogs   = "{get platform}"
+	stdoutLog      = "the application's stdout log of {at} UTC (etwhy does not read it)"
 )
 
 // Codes by which a module says that it could not connect, and that its client had gone.
@@ -48,28 +51,36 @@ var eitherSide = []rule{
 			{"T7", 0, 0, "slow application: it was not running"},
 		},
 		doNow:   []string{"start the application by hand in the site's folder on {machine} (the command is in web.config: processPath and arguments): the error shows at once"},
-		findOut: []string{"set stdoutLogEnabled=\"true\" at the aspNetCore element of web.config, repeat, and read the stdout log", "from {machine} get System.evtx for {from} to {to} UTC (ports: Tcpip 4227, 4231)"},
+		findOut: []string{"set stdoutLogEnabled=\"true\" at the aspNetCore element of web.config, repeat, and read the stdout log", getSystem},
+	},
+	{
+		id: "K1", statuses: coreStatuses, see: []clue{startNearby}, seeAny: []clue{viaModule, viaModuleSeen}, unless: []clue{setByModule}, unsure: always,
+		title:   "{module} probably could not start the application: it could not start {nearby} at that time{startCode}",
+		open:    "whether the request was for {nearby}: no file here says which application it was for",
+		near:    []neighbour{{"T7", 0, 0, "slow application: an application that does not start is not waited for"}},
+		doNow:   []string{"start the application by hand in the site's folder on {machine} (the command is in web.config: processPath and arguments): the error shows at once"},
+		findOut: []string{getConfig, getFREB, stdoutLog},
 	},
 	{
 		id: "K1", statuses: coreStatuses, seeAny: []clue{setByModule},
 		title:   "{module} could not start the application{startError}",
-		open:    "why: it writes that to the Application event log, and the application to its stdout log; neither is here",
+		open:    "why: the Application event log and the application's stdout log tell",
 		near:    []neighbour{{"T7", 0, 0, "slow application: it was not running"}},
 		doNow:   []string{"start the application by hand in the site's folder on {machine} (the command is in web.config: processPath and arguments): the error shows at once"},
-		findOut: []string{coreLogs},
+		findOut: []string{getApplication, stdoutLog},
 	},
 	{
 		id: "K1", statuses: []string{"502.5"}, see: []clue{viaModuleSeen}, unsure: always,
 		title:   "{module} probably could not start the application: it answers 502.5 then",
 		open:    "the proof, and why: neither the Application event log nor an error page of that time is here",
 		doNow:   []string{"start the application by hand in the site's folder on {machine} (the command is in web.config: processPath and arguments)"},
-		findOut: []string{coreLogs},
+		findOut: []string{getApplication, stdoutLog},
 	},
 	{
 		id: "NE", statuses: []string{"502.5"}, unless: []clue{fromARR}, unsure: always,
 		title:   "502.5 came from a module of IIS: an application of ASP.NET Core that did not start, or a WebSocket that ARR could not carry",
 		open:    "which of the two: no file here names the module",
-		findOut: []string{whoForwards},
+		findOut: []string{getConfig, getApplication, getFREB},
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, ownStopSeen}, proof: []clue{shuttingDown, ownStopSeen},
@@ -90,7 +101,17 @@ var eitherSide = []rule{
 			{"Q4", 0, 0, "queue full: that is QueueFull"},
 		},
 		doNow:   []string{"let the old process take requests a little longer before its application ends: handlerSetting shutdownDelay (milliseconds) in the aspNetCore element"},
-		findOut: []string{"from {machine} get System.evtx for {from} to {to} UTC (WAS 5074 to 5081, 5186: who asked for it), and Failed Request Tracing of such a request (its process id)"},
+		findOut: []string{getSystem, getFREB},
+	},
+	{
+		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, stopNearby}, unsure: always,
+		title: "IIS gave it to an application that was shutting down (1255)",
+		open:  "whether that was {nearby}, which was stopped at that time: no file here says which application the request was for",
+		near: []neighbour{
+			{"Q4", 0, 0, "queue full: that is QueueFull"},
+		},
+		doNow:   []string{"let the old process take requests a little longer before its application ends: handlerSetting shutdownDelay (milliseconds) in the aspNetCore element"},
+		findOut: []string{getConfig, getSystem, getFREB, stdoutLog},
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown}, unsure: always,
@@ -99,7 +120,7 @@ var eitherSide = []rule{
 		near: []neighbour{
 			{"Q4", 0, 0, "queue full: that is QueueFull"},
 		},
-		findOut: []string{"from {machine} get System.evtx and Application.evtx for {from} to {to} UTC, and the application's stdout log"},
+		findOut: []string{getEvents, stdoutLog},
 	},
 	{
 		id: "Q14", statuses: []string{"503.0", "503"}, see: []clue{socketsOff}, seeAny: []clue{socketRefused, socketAsked}, proof: []clue{socketsOff, socketRefused},
@@ -113,7 +134,7 @@ var eitherSide = []rule{
 		title:   "this request asked for a WebSocket, and IIS says that they are off for this site",
 		open:    "where they were switched off: no configuration is here",
 		doNow:   []string{"switch the WebSocket feature on for the site; on Azure App Service: Configuration, General settings, Web sockets"},
-		findOut: []string{"from {machine} add web.config and applicationHost.config (element webSocket)"},
+		findOut: []string{getConfig},
 	},
 }
 
@@ -121,7 +142,7 @@ var eitherSide = []rule{
 var leftRules = []rule{
 	{
 		id: "R7", see: []clue{clientGone, viaModule, answerBegun}, codes: clientCodes, unless: []clue{onPlatform},
-		title: "the client {client} left after {left}, just as the application's answer came in; {module} made {substatus} of it",
+		title: "the client {client} left{left}, just as the application's answer came in; {module} made {substatus} of it",
 		open:  "why it left; older versions of the module answer 502.3 here, later ones 400",
 		near: []neighbour{
 			moduleNotSlow, processWasUp,
@@ -132,7 +153,7 @@ var leftRules = []rule{
 	},
 	{
 		id: "R7", see: []clue{clientGone}, seeAny: []clue{viaModule, viaModuleSeen}, codes: clientCodes, unless: []clue{onPlatform, answerBegun},
-		title: "the client {client} left after {left}; the application had not answered by then",
+		title: "the client {client} left{left}; the application had not answered by then",
 		open:  "whether it lost patience: compare the wait with what such requests take",
 		near: []neighbour{
 			moduleNotSlow,
@@ -142,7 +163,7 @@ var leftRules = []rule{
 	},
 	{
 		id: "R7", see: []clue{clientGone, onPlatform}, seeAny: []clue{viaModule, viaModuleSeen, viaNobody}, codes: clientCodes, unsure: always,
-		title: "the connection that it came in on was gone after {left}, and {module} could not answer on it",
+		title: "the connection that it came in on was gone{left}, and {module} could not answer on it",
 		open:  "who ended it: App Service's front end, through which all requests come, or the client behind that; neither is in these files",
 		near: []neighbour{
 			moduleNotSlow,
@@ -197,7 +218,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"C1", 0, 0, "application down: that is 12029"},
 		},
 		doNow:   []string{"if that is normal for this page, raise requestTimeout of the aspNetCore element in web.config ({limitFrom}); if not, find out why the application is silent"},
-		findOut: []string{coreFREB, "the application's stdout log from {started} UTC on (etwhy does not read it): when did it answer"},
+		findOut: []string{getFREB, "the application's stdout log from {started} UTC on (etwhy does not read it): when did it answer"},
 	},
 	{
 		id: "T7", phases: []PhaseName{PhaseReceive, PhaseSend, ""}, codes: timerCodes, see: []clue{viaModule}, unless: []clue{neverSent}, unsure: always,
@@ -208,7 +229,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"C1", 0, 0, "application down: that is 12029"},
 		},
 		doNow:   []string{"look at requestTimeout of the aspNetCore element in web.config of {machine}"},
-		findOut: []string{"from {machine} add web.config and applicationHost.config, and what changed in them before {from} UTC", coreFREB},
+		findOut: []string{getConfig, "what changed in web.config and applicationHost.config before {from} UTC", getFREB},
 	},
 
 	// No connection.
@@ -237,7 +258,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 		title:   "no connection to the application was made, though a program listens on {listener} and connections to it hang",
 		open:    "whether that is the application, and why it takes no connections: netstat does not say when it was run",
 		doNow:   []string{"recycle the pool: the module starts the application anew"},
-		findOut: []string{"before that, a dump of the process that listens: procdump -ma PID: what do its threads wait for", whoForwards},
+		findOut: []string{"before that, a dump of the process that listens: procdump -ma PID: what do its threads wait for", getConfig, getApplication},
 	},
 	{
 		id: "C5", codes: timerCodes, see: []clue{viaModule, neverSent}, unsure: always,
@@ -258,7 +279,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"K1", 0, 0, "not started at all: that is 502.5"},
 		},
 		doNow:   []string{"recycle the pool: the module starts the application anew"},
-		findOut: []string{"on {machine}, while it lasts: netstat -ano, does anybody listen on the application's port, and tasklist, is its process there", coreLogs},
+		findOut: []string{"on {machine}, while it lasts: netstat -ano, does anybody listen on the application's port, and tasklist, is its process there", getApplication, stdoutLog},
 	},
 	{
 		id: "C1", codes: noConnectCodes, see: []clue{viaModuleSeen}, unless: []clue{processEnded}, unsure: always,
@@ -266,7 +287,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 		open:    "whether its process had gone, or listens and takes none; and that it was this module follows only from what this machine is set up for",
 		near:    []neighbour{{"T7", 0, 0, "slow application: no connection was made"}},
 		doNow:   []string{"recycle the pool: the module starts the application anew"},
-		findOut: []string{"on {machine}, while it lasts: netstat -ano, does anybody listen on the application's port", coreFREB},
+		findOut: []string{"on {machine}, while it lasts: netstat -ano, does anybody listen on the application's port", getFREB},
 	},
 
 	// It broke.
@@ -278,7 +299,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			moduleNotSlow,
 		},
 		doNow:   []string{"put back the version of the application that ran"},
-		findOut: []string{"Application.evtx of {machine} (.NET Runtime 1026, Application Error 1000) around {at} UTC", "if it ends again, get a dump: procdump -e -ma -w dotnet.exe C:\\temp"},
+		findOut: []string{getApplication, "if it ends again, get a dump: procdump -e -ma -w dotnet.exe C:\\temp"},
 	},
 	{
 		id: "A3", see: []clue{onPlatform, processEnded}, unless: []clue{clientGone},
@@ -297,7 +318,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"C1", 0, 0, "application down: that is 12029"},
 		},
 		doNow:   []string{"let the application keep idle connections longer than the module does (Kestrel: Limits.KeepAliveTimeout above 2 min), or let callers repeat the request"},
-		findOut: []string{"record: netsh trace with WinHttp and WebIO at level 5; was the connection used before, and for how long idle", whoForwards},
+		findOut: []string{"record: netsh trace with WinHttp and WebIO at level 5; was the connection used before, and for how long idle", getConfig, getApplication},
 	},
 	{
 		id: "R1", codes: brokenCodes, seeAny: []clue{viaModule, alikeTold}, unless: []clue{clientGone, answerBegun}, unsure: always,
@@ -308,7 +329,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"C1", 0, 0, "application down: that is 12029"},
 		},
 		doNow:   []string{"send the request again"},
-		findOut: []string{coreLogs, "record: netsh trace with WinHttp, WebIO and TCPIP: who ends the connection"},
+		findOut: []string{getApplication, stdoutLog, "record: netsh trace with WinHttp, WebIO and TCPIP: who ends the connection"},
 	},
 
 	// It was not understood.
@@ -354,7 +375,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"T4", factConnected, 0, "server offline: it was connected"},
 		},
 		doNow:   []string{"compare on both machines: certlm.msc (trusted roots), and the protocols below SCHANNEL in the registry"},
-		findOut: []string{"record again with WebIO and Schannel at level 5, all keywords", "from {machine} get System.evtx for {from} to {to} UTC (Schannel 36871 to 36888)"},
+		findOut: []string{"record again with WebIO and Schannel at level 5, all keywords", getSystem},
 	},
 
 	// What it passed on.
@@ -371,19 +392,19 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 		id: "NE", statuses: []string{"502.3"}, see: []clue{viaNobody}, codes: timerCodes, unsure: always,
 		title:   "what passed it on got no answer in time ({waited} in all)",
 		open:    "what that was: ARR (then another server was slow), or the ASP.NET Core Module (then a program of this machine); no file here names it",
-		findOut: []string{whoForwards, coreFREB},
+		findOut: []string{getConfig, getApplication, getFREB},
 	},
 	{
 		id: "NE", statuses: []string{"502.3"}, see: []clue{viaNobody}, codes: noConnectCodes, unsure: always,
 		title:   "what passed it on got no connection (12029, after {waited})",
 		open:    "what that was, ARR or the ASP.NET Core Module, and to which address: no file here names them",
-		findOut: []string{whoForwards, coreFREB},
+		findOut: []string{getConfig, getApplication, getFREB},
 	},
 	{
 		id: "NE", statuses: []string{"502.3"}, see: []clue{viaNobody}, unsure: always,
 		title:   "what passed it on failed{logCode}",
 		open:    "what that was, ARR or the ASP.NET Core Module: no file here names it",
-		findOut: []string{whoForwards, coreFREB},
+		findOut: []string{getConfig, getApplication, getFREB},
 	},
 })
 
@@ -449,7 +470,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 		open:    "what keeps them busy: slow scripts, or too few processes",
 		near:    []neighbour{{"Q4", 0, 0, "queue of the pool full: that is QueueFull, and no worker process has the request"}},
 		doNow:   []string{"find the slow scripts before allowing more; then raise maxInstances and queueLength of the fastCgi application in applicationHost.config"},
-		findOut: []string{"on {machine}: appcmd list requests, and how many php-cgi.exe run", "from {machine} add applicationHost.config and the error log of PHP"},
+		findOut: []string{"on {machine}: appcmd list requests, and how many php-cgi.exe run", getConfig, "the error log of PHP"},
 	},
 	{
 		id: "Q10", see: []clue{fastCGIFull},
@@ -466,7 +487,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 		near: []neighbour{
 			{"R2", 0, 0, "a crash: WAS found it alive and silent"},
 		},
-		doNow:   []string{"recycle the pool: appcmd recycle apppool /apppool.name:{queue}"},
+		doNow:   []string{"recycle the pool: appcmd recycle apppool /apppool.name:{pool name}"},
 		findOut: []string{"at the next hang, before it is ended: procdump -ma PID C:\\temp"},
 	},
 	{
@@ -476,10 +497,34 @@ var servedRules = slices.Concat(eitherSide, []rule{
 		near: []neighbour{
 			{"R2", 0, 0, "a crash: WAS found it alive and silent"},
 		},
-		doNow:   []string{"recycle the pool: appcmd recycle apppool /apppool.name:{queue}"},
+		doNow:   []string{"recycle the pool: appcmd recycle apppool /apppool.name:{pool name}"},
 		findOut: []string{"at the next hang, before it is ended: procdump -ma PID C:\\temp"},
 	},
 })
+
+// setterRules are for statuses of which the substatus tells who gives them, when nothing else tells more.
+var setterRules = []rule{
+	{
+		id: "HTTP-5xx", phases: []PhaseName{""}, all: factHeaders, see: []clue{platformStatus}, unsure: always,
+		title:   "{substatus} is what App Service's front end gives after 230 s without an answer{tookInstead}",
+		open:    "why it came after another time",
+		findOut: []string{platformLogs},
+	},
+	{
+		id: "HTTP-5xx", phases: []PhaseName{""}, all: factHeaders, see: []clue{setterKnown},
+		title:   "{setter} answered {substatus}: {meaning}{logCode}",
+		open:    "what exactly it met: the log has no more than the number",
+		near:    []neighbour{{"Q4", 0, 0, "refused by HTTP.sys: then no worker process logs the request"}},
+		doNow:   []string{"look at the page on {machine} itself: there the error page says more"},
+		findOut: []string{getFREB},
+	},
+	{
+		id: "NE", phases: []PhaseName{""}, all: factHeaders, see: []clue{setterUnclear}, unsure: always,
+		title:   "{substatus} has two meanings: {meaning}",
+		open:    "which of them it was: no file here names the module",
+		findOut: []string{getConfig, getFREB},
+	},
+}
 
 // hangReasons are the words of HTTPERR, and of the trace, for requests that a worker process leaves behind.
 var hangReasons = []string{"Connection_Abandoned_By_ReqQueue", "Connection_Abandoned_By_AppPool", "Timer_AppPool", "Timer_ReqQueue", "AppPoolTimer"}

@@ -28,6 +28,7 @@ const (
 	coreLonger   = `<configuration><system.webServer><aspNetCore processPath="dotnet" requestTimeout="00:05:00" /></system.webServer></configuration>`
 	coreInside   = `<configuration><system.webServer><aspNetCore processPath="dotnet" hostingModel="inprocess" /></system.webServer></configuration>`
 	farmConfig   = `<configuration><webFarms><webFarm name="shop"><server address="10.0.0.40" /></webFarm></webFarms></configuration>`
+	siteConfig   = `<configuration><system.applicationHost><sites><site name="shop" id="3"><application path="/" /></site></sites></system.applicationHost></configuration>`
 	noSockets    = `<configuration><system.webServer><webSocket enabled="false" /></system.webServer></configuration>`
 	withSockets  = `<configuration><system.webServer><webSocket enabled="true" /></system.webServer></configuration>`
 	logHead      = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip s-port cs-method cs-uri-stem c-ip sc-status sc-substatus sc-win32-status time-taken\n"
@@ -109,10 +110,10 @@ func corePage(status, module, code string) string {
 
 // Events of a machine.
 const (
-	startFailed = `2026-03-05T09:09:58Z "IIS AspNetCore Module" 1000 error "Application 'APPHOST/API' with root 'D:\\api' did not start, ErrorCode = '0x80004005 : 1."`
+	startFailed = `2026-03-05T09:09:58Z "IIS AspNetCore Module" 1000 error "Application 'APPHOST/A' with root 'D:\\api' did not start, ErrorCode = '0x80004005 : 1."`
 	portReused  = `2026-03-05T09:09:58Z Tcpip 4227 warning ""`
 	bindFailed  = `2026-03-05T09:09:58Z Microsoft-Windows-HttpEvent 15005 error DeviceObject=x Address=[::]:53362`
-	appStopped  = `2026-03-05T09:09:59Z "IIS AspNetCore Module V2" 1033 information "Application 'APPHOST/API' is down." "Process Id: 77."`
+	appStopped  = `2026-03-05T09:09:59Z "IIS AspNetCore Module V2" 1033 information "Application 'APPHOST/A' is down." "Process Id: 77."`
 	ownRecycle  = `2026-03-05T09:09:59Z Microsoft-Windows-WAS 5076 information ProcessID=4188 AppPoolID=Api`
 	otherPool   = `2026-03-05T09:09:59Z Microsoft-Windows-WAS 5076 information ProcessID=9 AppPoolID=Other`
 	crashed     = `2026-03-05T09:10:01Z ".NET Runtime" 1026 error "Application: w3wp.exe\nDescription: x\nException Info: System.InvalidOperationException: x\n   at Shop.Cart.Load()"`
@@ -169,10 +170,12 @@ func coreScene(t *testing.T, files map[string]string) *Builder {
 			}
 			xml, err := eventlogtest.XML("computer " + computer + "\nchannel System\n" + text + "\n")
 			check(err)
+			in.Channels = []string{"System"}
 			s := b.Input(in)
 			for e, err := range eventlog.NewReader(bytes.NewReader(xml), int64(len(xml)), eventlog.Options{}).Entries() {
 				check(err)
 				s.Happened(e)
+				s.in.First, s.in.Last = min(cmp.Or(s.in.First, e.Time), e.Time), max(s.in.Last, e.Time)
 			}
 		case ".config":
 			in.Kind = KindConfig
@@ -251,6 +254,8 @@ func TestCoreRules(t *testing.T) {
 		{"ports scarce, and ARR's 502.5", "W2", set{"u.log": one("502 5 0 3"), "s.events": portReused, "a.config": farmConfig, "f.freb": frebOfCore("ApplicationRequestRouting", "502.5", 0, "09:10:00.200", "09:10:00.020 ARR_SERVER_ROUTED Server=10.0.0.40 RoutingReason=LoadBalancing")}, nil},
 		{"start failed, the page names the module", "K1 certain", set{"u.log": one("502 5 0 3"), "a.events": startFailed, "e.htm": corePage("502.5", "AspNetCoreModule", "0x00000000")}, nil},
 		{"start failed, log only", "K1 likely", set{"u.log": one("502 5 0 3"), "a.events": startFailed}, nil},
+		{"start failed, of which application is not told", "K1 possible", set{"u.log": one("502 5 0 3"), "a.events": strings.ReplaceAll(startFailed, "APPHOST/A", "APPHOST/STOCK")}, nil},
+		{"start failed, of another application", "K1 possible", set{"u.log": one("502 5 0 3"), "a.events": strings.ReplaceAll(startFailed, "APPHOST/A", "APPHOST/STOCK"), "applicationHost.config": siteConfig}, nil},
 		{"500.30 without events", "K1 likely", set{"u.log": one("500 30 0 3")}, nil},
 		{"500.0 without events", "HTTP-5xx likely", set{"u.log": one("500 0 0 3")}, nil},
 		{"502.5 with a section", "K1 possible", set{"u.log": one("502 5 0 3"), "web.config": coreConfig}, nil},
@@ -258,11 +263,16 @@ func TestCoreRules(t *testing.T) {
 
 		{"1255 in the process that is recycled", "Q11 certain", set{"f.freb": frebOfCore("AspNetCoreModuleV2", "503.0", shutdown, "09:10:00.020", "09:10:00.010 HANDLER_CHANGED"), "s.events": ownRecycle}, nil},
 		{"1255 while the application stops", "Q11 likely", set{"u.log": one("503 0 1255 3"), "a.events": appStopped}, nil},
+		{"1255 while an application stops", "Q11 possible", set{"u.log": one("503 0 1255 3"), "a.events": strings.ReplaceAll(appStopped, "APPHOST/A", "APPHOST/STOCK")}, nil},
+		{"1255 while another application of the process stops", "Q11 possible", set{"f.freb": frebOfCore("AspNetCoreModuleV2", "503.0", shutdown, "09:10:00.020", "09:10:00.010 HANDLER_CHANGED"),
+			"a.events": strings.NewReplacer("APPHOST/A", "APPHOST/STOCK", "77", "4188").Replace(appStopped), "applicationHost.config": siteConfig}, nil},
 		{"1255 while another pool is recycled", "Q11 possible", set{"f.freb": frebOfCore("AspNetCoreModuleV2", "503.0", shutdown, "09:10:00.020", "09:10:00.010 HANDLER_CHANGED"), "s.events": otherPool}, nil},
 		{"1255 alone", "Q11 possible", set{"u.log": one("503 0 1255 3")}, nil},
 		{"503 with another code", "HTTP-5xx likely", set{"u.log": one("503 0 5 3"), "a.events": appStopped}, nil},
 
 		{"a socket, refused and off", "Q14 certain", set{"u.log": coreLog("09:10:00 GET /a/websocket 10.0.0.9 503 0 0 3"), "web.config": noSockets,
+			"e.htm": strings.ReplaceAll(corePage("503.0", "DWASModule", "0x00000000"), ":80/a<", ":80/a/websocket<"), "WEB31/web.config": withSockets}, nil},
+		{"a socket, refused and off, of one folder", "Q14 likely", set{"u.log": coreLog("09:10:00 GET /a/websocket 10.0.0.9 503 0 0 3"), "web.config": noSockets,
 			"e.htm": strings.ReplaceAll(corePage("503.0", "DWASModule", "0x00000000"), ":80/a<", ":80/a/websocket<")}, nil},
 		{"a socket, and off", "Q14 likely", set{"u.log": coreLog("09:10:00 GET /a/websocket 10.0.0.9 503 0 0 3"), "web.config": noSockets}, nil},
 		{"a socket, and on", "HTTP-5xx likely", set{"u.log": coreLog("09:10:00 GET /a/websocket 10.0.0.9 503 0 0 3"), "web.config": withSockets}, nil},
@@ -422,6 +432,176 @@ func TestCoreRules(t *testing.T) {
 			if !used[name+strconv.Itoa(i)] && !shared && u.as != Cancelled {
 				t.Errorf("no test for row %d of the %s rules, %s %q", i, name, u.id, u.title)
 			}
+		}
+	}
+}
+
+// coreVerdicts are those on the requests of some files.
+func coreVerdicts(t *testing.T, files map[string]string) (list []*Verdict) {
+	t.Helper()
+	for _, r := range coreScene(t, files).Finish().Requests {
+		if r.Verdict != nil {
+			list = append(list, r.Verdict)
+		}
+	}
+	if len(list) == 0 {
+		t.Fatal("no verdict")
+	}
+	return list
+}
+
+// TestTied tells events on the application that a request was for from those on others.
+func TestTied(t *testing.T) {
+	const sites = `<configuration><system.applicationHost><sites>
+<site name="Shop" id="3"><application path="/"><virtualDirectory path="/" physicalPath="D:\sites\shop\" /></application>
+<application path="/api"><virtualDirectory path="/" physicalPath="%SystemDrive%\api" /></application></site>
+<site name="Stock" id="4"><application path="/"><virtualDirectory path="/" physicalPath="D:\sites\stock" /></application></site>
+</sites></system.applicationHost></configuration>`
+	host, err := iisconfig.Parse(strings.NewReader(sites), "applicationHost.config")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, blank := &Machine{settings: iisconfig.NewServer(host)}, &Machine{settings: iisconfig.NewServer()}
+	for _, tt := range []struct {
+		on     *Machine
+		site   uint32
+		path   string
+		detail string
+		want   tie
+	}{
+		{known, 3, "/cart", "MACHINE/WEBROOT/APPHOST/SHOP", itself},
+		{known, 3, "/cart", "MACHINE/WEBROOT/APPHOST/STOCK", another},
+		{known, 3, "/cart", "APPHOST/SHOP/api", another},
+		{known, 3, "/api/v1", "APPHOST/SHOP/API", itself},
+		{known, 3, "/api/v1", "APPHOST/SHOP", another},
+		{known, 3, "/apis", "APPHOST/SHOP", itself},
+		{known, 3, "/cart", "/LM/W3SVC/3/ROOT", itself},
+		{known, 3, "/cart", "/LM/W3SVC/4/ROOT", another},
+		{known, 3, "/cart", `D:\sites\shop`, itself},
+		{known, 4, "/cart", `D:\sites\shop\`, another},
+		{known, 3, "/api/v1", `C:\web`, unclear}, // its folder has a variable
+		{known, 0, "/cart", "APPHOST/SHOP", unclear},
+		{known, 0, "/cart", "APPHOST/BILLING", another},
+		{blank, 3, "/cart", "APPHOST/SHOP", unclear},
+		{blank, 3, "/shop/cart", "APPHOST/SHOP", itself},
+		{blank, 3, "/cart", "APPHOST/SHOP/api", another},
+		{blank, 3, "/cart", "/LM/W3SVC/4/ROOT", another},
+		{blank, 3, "/cart", "/LM/W3SVC/3/ROOT", itself},
+		{blank, 3, "/cart", "Orders pool", unclear},
+	} {
+		x := &scene{front: tt.on, r: &Request{sight: &sight{site: tt.site, path: tt.path}}}
+		o := &occurrence{Fact: eventlog.Fact{Kind: eventlog.AppStartFailed, Detail: tt.detail}}
+		if got := x.tied(o); got != tt.want {
+			t.Errorf("site %d, %s, event on %s: %d, want %d", tt.site, tt.path, tt.detail, got, tt.want)
+		}
+	}
+}
+
+// TestOtherApplication has events on another application: nothing of them is quoted.
+func TestOtherApplication(t *testing.T) {
+	stopped := strings.ReplaceAll(appStopped, "APPHOST/A", "APPHOST/STOCK")
+	log := coreLog("09:10:00 GET /a 10.0.0.9 503 0 1255 3")
+	quotes := func(v *Verdict) bool {
+		return slices.ContainsFunc(v.Evidence, func(e Evidence) bool { return strings.Contains(e.Text, "STOCK") })
+	}
+	if v := coreVerdicts(t, map[string]string{"u.log": log, "a.events": stopped})[0]; !quotes(v) || !strings.Contains(v.Open, "APPHOST/STOCK") {
+		t.Errorf("maybe another: %q, %v", v.Open, v.Evidence)
+	}
+	if v := coreVerdicts(t, map[string]string{"u.log": log, "a.events": stopped, "applicationHost.config": siteConfig})[0]; quotes(v) {
+		t.Errorf("another: %v", v.Evidence)
+	}
+}
+
+// TestSetters says who gave a substatus.
+func TestSetters(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer string // status, substatus, win32, time-taken
+		more   map[string]string
+		want   string
+	}{
+		"configuration":             {"500 19 5 36", nil, "HTTP-5xx likely IIS itself answered 500.19: the configuration is not valid (5 ERROR_ACCESS_DENIED)"},
+		"rewrite rules":             {"500 50 0 3", nil, "HTTP-5xx likely URL Rewrite answered 500.50: URL Rewrite failed"},
+		"start in the process":      {"500 30 0 32", nil, "K1 likely the ASP.NET Core Module could not start the application: its start failed inside"},
+		"front end, too early":      {"500 121 0 37", nil, "HTTP-5xx possible 500.121 is what App Service's front end gives after 230 s without an answer, and this was 37 ms"},
+		"CGI or ARR":                {"502 2 0 38", nil, "NE possible 502.2 has two meanings: "},
+		"CGI, and no farm":          {"502 2 0 38", map[string]string{"web.config": noSockets}, "HTTP-5xx likely the CGI module answered 502.2: the CGI program ended"},
+		"no substatus":              {"500 0 0 38", nil, "HTTP-5xx likely the application answered 500"},
+		"a substatus without a row": {"500 77 0 38", nil, "HTTP-5xx likely the application answered 500"},
+	} {
+		files := map[string]string{"u.log": coreLog("09:10:00 GET /a 10.0.0.9 " + tt.answer)}
+		for k, v := range tt.more {
+			files[k] = v
+		}
+		v := coreVerdicts(t, files)[0]
+		if got := v.ID + " " + v.Confidence.String() + " " + v.Title; !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestUsualTime compares with whole, good answers only, and says nothing of the phase that a log does not tell.
+func TestUsualTime(t *testing.T) {
+	arr := func(lines ...string) string {
+		s := "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip s-port cs-method cs-uri-stem cs-uri-query c-ip sc-status sc-substatus sc-win32-status time-taken\n"
+		for i, l := range lines {
+			f := strings.Fields(l)
+			s += fmt.Sprintf("2026-03-05 %s 10.0.0.4 80 GET /p X-ARR-CACHE-HIT=0&X-ARR-LOG-ID=6018366c-f658-47a7-9ed3-4fe53a09%04d&SERVER-STATUS=%s 10.0.1.21 %s\n", f[0], i, f[1], strings.Join(f[2:], " "))
+		}
+		return s
+	}
+	v := coreVerdicts(t, map[string]string{"u.log": arr("09:08:00 200 200 0 0 21", "09:09:00 404 404 0 0 9000", "09:10:00 0 400 0 64 211", "09:12:00 0 400 604 0 60011")})[0]
+	if text := strings.Join(v.Context, " "); v.ID != "R7" || !strings.Contains(text, "longer than this page takes when all goes well: up to 21 ms in 1 other request;") {
+		t.Errorf("%s: %q", v.ID, text)
+	}
+	if strings.Contains(v.Title, "before anything was sent") {
+		t.Error(v.Title)
+	}
+}
+
+// TestPortsAround refutes scarce ports without denying those of another time.
+func TestPortsAround(t *testing.T) {
+	log := coreLog("09:10:00 GET /a 10.0.0.9 502 3 12029 2040")
+	around := `2026-03-05T08:00:00Z Microsoft-Windows-Kernel-General 12 information x=1` + "\n%s" + `2026-03-05T09:30:00Z Microsoft-Windows-Kernel-General 12 information x=1`
+	for events, want := range map[string]string{
+		"": "has no Tcpip 4227 or 4231 within 30 min before it",
+		strings.Replace(portReused, "09:09:58", "08:31:00", 1) + "\n": "has no Tcpip 4227 or 4231 within 30 min before it; the nearest is of 08:31:00",
+	} {
+		v := coreVerdicts(t, map[string]string{"u.log": log, "s.events": fmt.Sprintf(around, events), "web.config": coreConfig})[0]
+		if !slices.ContainsFunc(v.Rejected, func(r Rejection) bool { return r.ID == "C3" && strings.HasSuffix(r.Why, want) }) {
+			t.Errorf("want %q: %v", want, v.Rejected)
+		}
+	}
+}
+
+// TestAsksForWhatIsMissing leaves out of the steps the files that are there and cover the time.
+func TestAsksForWhatIsMissing(t *testing.T) {
+	cover := "2026-03-05T09:00:00Z Microsoft-Windows-Kernel-General 12 information x=1\n%s\n2026-03-05T09:30:00Z Microsoft-Windows-Kernel-General 12 information x=1"
+	ask := func(files map[string]string) string {
+		return strings.Join(coreVerdicts(t, files)[0].FindOut, "; ")
+	}
+	log := coreLog("09:10:00 GET /a 10.0.0.9 503 0 1255 3")
+	if s := ask(map[string]string{"u.log": log, "s.events": appStopped}); !strings.Contains(s, "System.evtx") || !strings.Contains(s, "Failed Request Tracing") {
+		t.Errorf("nothing covers the time: %q", s)
+	}
+	traced := frebOfCore("AspNetCoreModuleV2", "503.0", 0x800704e7, "09:10:00.020", "09:10:00.010 HANDLER_CHANGED")
+	if s := ask(map[string]string{"u.log": log, "f.freb": traced, "s.events": fmt.Sprintf(cover, appStopped)}); strings.Contains(s, "System.evtx") || strings.Contains(s, "Failed Request Tracing") {
+		t.Errorf("both are there: %q", s)
+	}
+	answered := coreLog("09:10:00 GET /a 10.0.0.9 502 5 0 3")
+	if s := ask(map[string]string{"u.log": answered}); !strings.Contains(s, "web.config") {
+		t.Errorf("no configuration: %q", s)
+	}
+	if s := ask(map[string]string{"u.log": answered, "applicationHost.config": siteConfig}); strings.Contains(s, "web.config") {
+		t.Errorf("a configuration is there: %q", s)
+	}
+}
+
+// TestNoFolderForMachine does not take the folders of App Service for machines.
+func TestNoFolderForMachine(t *testing.T) {
+	v := coreVerdicts(t, map[string]string{"LogFiles/http/RawLogs/shop.log": platformLog("09:10:00 GET /a 502 5 0 31")})[0]
+	for _, s := range slices.Concat([]string{v.Title, v.Open}, v.DoNow, v.FindOut) {
+		if strings.Contains(s, "RawLogs") || strings.Contains(s, "from http") {
+			t.Errorf("%q", s)
 		}
 	}
 }

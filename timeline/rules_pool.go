@@ -18,7 +18,7 @@ var poolRules = []rule{
 	// The pool was off, and the event logs tell why.
 	{
 		id: "Q3", see: []clue{turnedAway, poolIdentity}, proof: []clue{turnedAway, identityOff},
-		title:   "application pool {pool} cannot run as {account}: {account trouble}",
+		title:   "application pool {pool} cannot run{account trouble}",
 		near:    []neighbour{{"Q1", 0, 0, "crashes: no worker process could be started"}},
 		doNow:   []string{"{mend account}; then " + startPool},
 		findOut: []string{"{get}"},
@@ -103,6 +103,13 @@ var poolRules = []rule{
 		findOut: []string{"{get}", "which pages take the time: the IIS log for {from} to {to} UTC, and a dump while the processor is busy"},
 	},
 	{
+		id: "NE", reasons: []string{"AppShutdown"}, see: []clue{turnedAway, cpuLimit, cpuOpen},
+		title:   "application pool {pool} was shut down after it had reached its limit of processor time",
+		open:    "whether that shut it down: what its limit does (cpu action) is not in these files",
+		doNow:   []string{startPool},
+		findOut: []string{"get applicationHost.config of {machine}, put it in this folder and run again", "{get}"},
+	},
+	{
 		id: "Q2", reasons: []string{"Disabled"}, see: []clue{turnedAway, byHand, systemKnown}, proof: []clue{turnedAway, byHand, systemKnown},
 		title:   "application pool {pool} had been stopped by hand",
 		open:    "who stopped it: no log of these names a person",
@@ -112,6 +119,13 @@ var poolRules = []rule{
 	},
 
 	// It was off, and nothing tells why.
+	{
+		id: "NE", reasons: []string{"AppOffline", "Disabled", "AppShutdown"}, see: []clue{turnedAway, poolUnnamed},
+		title:   "the application pool for port {port} was off ({reason})",
+		open:    "which pool that is: HTTPERR names none; and why it was off",
+		doNow:   []string{"on {machine}, see which pools are stopped, and start them: appcmd list apppool /state:Stopped"},
+		findOut: []string{"applicationHost.config of {machine}: which pools there are", "{get}"},
+	},
 	{
 		id: "NE", reasons: []string{"AppOffline"}, see: []clue{turnedAway},
 		title:   "application pool {pool} was off",
@@ -220,7 +234,7 @@ var poolRules = []rule{
 var aloneRules = []rule{
 	{
 		id: "Q3", seeAny: []clue{poolIdentity, identityOff},
-		title:   "at {at} UTC application pool {pool} could not run as {account}: {account trouble}",
+		title:   "at {at} UTC application pool {pool} could not run{account trouble}",
 		doNow:   []string{"{mend account}; then " + startPool},
 		findOut: []string{"HTTPERR of {machine} for {from} to {to} UTC: which requests were refused"},
 	},

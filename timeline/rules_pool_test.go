@@ -208,9 +208,11 @@ func TestPoolRules(t *testing.T) {
 		{"the same, no System log", "NE likely", "stopped or disabled", "Q2", []told{refused(3, "Disabled", "Shop"), pool(`autoStart="false"`, "")}},
 		{"Disabled alone", "NE likely", "stopped or disabled", "Q2", []told{refused(3, "Disabled", "Shop"), system()}},
 
-		{"account", "Q3 certain", "cannot run as SHOP\\svc: it does not work", "", []told{refused(3, "Disabled", "Shop"),
+		{"account", "Q3 certain", "cannot run: its account SHOP\\svc does not work", "", []told{refused(3, "Disabled", "Shop"),
 			system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Shop", off(5057)), pool("", `<processModel identityType="SpecificUser" userName="SHOP\svc" />`)}},
-		{"account, and no word that it is off for that", "Q3 likely", "cannot run as its account", "", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Shop")}},
+		{"account, off for it, and no process", "Q3 certain", "cannot run: its account does not work", "", []told{refused(3, "Disabled", "Shop"),
+			system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Shop", off(5057), "09:14:07.2Z Microsoft-Windows-WAS 5059 error AppPoolID=Shop")}},
+		{"account, and no word that it is off for that", "Q3 likely", "cannot run: its account does not work", "", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Shop")}},
 		{"HTTP.sys would not have it", "NE likely", "stopped", "Q3", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-IIS-W3SVC 1027 error AppPoolID=Shop")}},
 		{"account of another pool", "NE likely", "stopped", "Q3", []told{refused(3, "Disabled", "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5021 warning AppPoolID=Docs")}},
 		{"no process could be started", "NE likely", "no worker process of it could be started", "Q3", []told{refused(3, "Disabled", "Shop"), system(off(5059))}},
@@ -236,6 +238,10 @@ func TestPoolRules(t *testing.T) {
 		{"processor limit", "Q7 certain", "50 % of the processors within 5 min", "", []told{refused(3, "AppShutdown", "Shop"), system("09:14:00Z Microsoft-Windows-WAS 5025 warning AppPoolID=Shop"), pool("", killer)}},
 		{"processor limit that only warns", "NE likely", "shut down by a rule", "Q7", []told{refused(3, "AppShutdown", "Shop"),
 			system("09:14:00Z Microsoft-Windows-WAS 5025 warning AppPoolID=Shop"), pool("", `<cpu limit="50000" action="NoAction" />`)}},
+		{"processor limit, no settings", "NE likely", "after it had reached its limit of processor time", "Q7", []told{refused(3, "AppShutdown", "Shop"), system("09:14:00Z Microsoft-Windows-WAS 5025 warning AppPoolID=Shop")}},
+		{"processor limit, settings without the pool", "NE likely", "after it had reached its limit of processor time", "Q7", []told{refused(3, "AppShutdown", "Other"),
+			system("09:14:00Z Microsoft-Windows-WAS 5025 warning AppPoolID=Other"), pool("", killer)}},
+		{"off, and no pool named", "NE likely", "the application pool for port 80 was off (AppOffline)", "Q1", []told{refused(3, "AppOffline", "-"), system(events(fiveCrashes, []string{off(5002)})...)}},
 		{"AppShutdown alone", "NE likely", "shut down by a rule", "Q7", []told{refused(3, "AppShutdown", "Shop"), system(), pool("", killer)}},
 
 		{"reserved, as event and list tell", "Q8 certain", `WEB02\agent has reserved http://+:80/`, "", []told{refused(3, "N/A", "-"), urlACL, system(`09:13:00Z Microsoft-Windows-HttpEvent 15007 information DeviceObject=\Device\Http\ReqQueue Url=http://+:80/`)}},
@@ -263,7 +269,9 @@ func TestPoolRules(t *testing.T) {
 		{"abandoned, did not stop", "Q16 likely", "did not stop in time", "R3", []told{refused(2, abandon, "Shop"), system("09:14:06Z Microsoft-Windows-WAS 5013 warning AppPoolID=Shop ProcessID=11")}},
 
 		{"left in the queue", "R7 likely", "before a worker process", "", []told{refused(1, "Client_Reset", "Shop")}},
-		{"left, at an unknown point", "R7 likely", "had no answer by then", "Q4", []told{refused(1, "Connection_Dropped", "Shop")}},
+		{"left in the queue, or not", "NE possible", "the connection to 10.0.1.9:50000 ended with the request open", "R7", []told{refused(1, "Connection_Dropped", "Shop")}},
+		{"limit for the body", "NE possible", "when Timer_EntityBody ran out: its body had not come in", "", []told{refused(1, "Timer_EntityBody", "Shop")}},
+		{"limit for the answer", "NE possible", "when Timer_MinBytesPerSecond ran out: the client took its answer too slowly", "", []told{refused(1, "Timer_MinBytesPerSecond", "Shop")}},
 
 		{"no request: account", "Q3 likely", "at 09:14:07 UTC", "", []told{system(off(5057))}},
 		{"no request: module", "Q12 likely", "at 09:14:07 UTC", "Q1", []told{system(off(5002)), application(noModule)}},
@@ -306,6 +314,9 @@ func TestPoolRules(t *testing.T) {
 			v := list[0].Verdict
 			got, title = v.ID+" "+v.Confidence.String(), v.Title
 			for _, text := range append(slices.Concat(v.Context, v.DoNow, v.FindOut), v.Title, v.Open) {
+				if strings.Contains(text, "pool  ") || strings.HasSuffix(text, "apppool.name:") {
+					t.Errorf("%s: a pool without a name: %q", tt.name, text)
+				}
 				if strings.ContainsAny(text, "{}") || strings.Contains(text, "attack") || strings.Contains(text, "rapid-fail") || strings.Contains(text, "IIS_WPG") {
 					t.Errorf("%s: %q", tt.name, text)
 				}
@@ -362,6 +373,7 @@ func TestPoolStory(t *testing.T) {
 	b := NewBuilder(Options{})
 	tell(t, b, []told{httperr, system("09:08:44Z Microsoft-Windows-WAS 5080 information AppPoolID=Shop", crash("09:12:19.2", 11), off(5002)),
 		application(exception, fault("09:12:19.15", 11, "KERNELBASE.dll")), pool("", ""), served("09:05:00 8081 200 15", "09:14:08 8081 200 15", "09:14:09 8081 200 15", "09:30:00 8081 200 15")})
+	b.sessions[0].in.Path = "WEB02/httperr3.log"
 	res := b.Finish()
 	var v *Verdict
 	for _, r := range res.Requests {
@@ -395,6 +407,91 @@ func TestPoolStory(t *testing.T) {
 	}
 	if !slices.ContainsFunc(v.DoNow, func(s string) bool { return strings.HasPrefix(s, "put back the missing Payments.dll") }) {
 		t.Errorf("do now: %q", v.DoNow)
+	}
+}
+
+// The first file of HTTPERR has nothing before it, even if it begins with a refused request.
+func TestPoolBegins(t *testing.T) {
+	for name, rolled := range map[string]bool{"httperr1.log": false, "httperr1 (2).log": false, "httperr2.log": true, "httperr10.log": true, "errors.log": false} {
+		log := refused(3, "AppOffline", "Shop")
+		log.text = strings.Replace(log.text, idleLine, "", 1)
+		b := NewBuilder(Options{})
+		tell(t, b, []told{log})
+		b.sessions[0].in.Path = "WEB02/httperr9/" + name
+		v := b.Finish().Requests[0].Verdict
+		text := v.Evidence[len(v.Evidence)-1].Text
+		if v.AtLeast != rolled || strings.Contains(text, "rolled") != rolled || strings.Contains(text, "begins with it") == rolled {
+			t.Errorf("%s: at least %v: %q", name, v.AtLeast, text)
+		}
+	}
+}
+
+// What reaching the limit of processor time does is not guessed, and that it was reached is not denied.
+func TestProcessorLimit(t *testing.T) {
+	limit := system("09:14:00Z Microsoft-Windows-WAS 5025 warning AppPoolID=Shop")
+	for _, tt := range []struct {
+		name, context, rejected, ask string
+		files                        []told
+	}{
+		{"no settings", "", "", "get applicationHost.config", []told{refused(3, "AppShutdown", "Shop"), limit}},
+		{"only warns", "its action is NoAction", "its action is NoAction", "", []told{refused(3, "AppShutdown", "Shop"), limit, pool("", `<cpu limit="50000" action="NoAction" />`)}},
+		{"another word", "refused with AppShutdown", "refused with AppShutdown", "", []told{refused(3, "AppOffline", "Shop"), limit}},
+		{"not reached", "", "no 5025", "", []told{refused(3, "AppShutdown", "Shop"), system()}},
+	} {
+		b := NewBuilder(Options{})
+		tell(t, b, tt.files)
+		v := b.Finish().Requests[0].Verdict
+		why := ""
+		for _, n := range v.Rejected {
+			if n.ID == "Q7" {
+				why += n.Why
+			}
+		}
+		context, ask := strings.Join(v.Context, " "), strings.Join(v.FindOut, " ")
+		if !strings.Contains(why, tt.rejected) || (why == "") != (tt.rejected == "") {
+			t.Errorf("%s: rejected for %q, want %q", tt.name, why, tt.rejected)
+		}
+		if !strings.Contains(context, tt.context) || tt.context == "" && strings.Contains(context, "processor") || !strings.Contains(ask, tt.ask) {
+			t.Errorf("%s: %q, %q", tt.name, context, ask)
+		}
+	}
+}
+
+// Requests for other pools that were refused are no others that went well, and a request that a process had taken
+// was not refused.
+func TestPoolNeighbours(t *testing.T) {
+	docs := "2026-03-23 09:14:08 10.0.1.9 51000 10.0.0.12 8081 HTTP/1.1 GET / - 503 3 %s Docs\n"
+	for _, tt := range []struct {
+		name, word, docs, want, never string
+	}{
+		{"both", "AppOffline", "AppOffline", "the other pools answered 1 request; 1 request for Docs was not served either", "normally"},
+		{"one", "AppOffline", "", "the other pools answered normally", "Docs"},
+		{"taken", "Connection_Abandoned_By_ReqQueue", "", "3 requests for Shop were abandoned by a worker process", "refused"},
+	} {
+		log := refused(3, tt.word, "Shop")
+		if tt.docs != "" {
+			log.text += fmt.Sprintf(docs, tt.docs)
+		}
+		b := NewBuilder(Options{})
+		tell(t, b, []told{log, pool("", ""), served("09:14:08 8081 200 15", "09:20:00 8081 200 15")})
+		list := b.Finish().Requests
+		i := slices.IndexFunc(list, func(r *Request) bool { return r.Verdict != nil })
+		text := strings.Join(list[i].Verdict.Context, " ")
+		if !strings.Contains(text, tt.want) || strings.Contains(text, tt.never) {
+			t.Errorf("%s: %q", tt.name, text)
+		}
+	}
+}
+
+// A name of a pool with blanks is quoted in commands, whichever files tell of it.
+func TestPoolNameInCommands(t *testing.T) {
+	for _, word := range []string{"Connection_Abandoned_By_ReqQueue", "Timer_AppPool"} {
+		b := NewBuilder(Options{})
+		tell(t, b, []told{refused(1, word, "My+Shop"), system(`09:14:07Z Microsoft-Windows-WAS 5010 warning AppPoolID="My Shop" ProcessID=44`)})
+		v := b.Finish().Requests[0].Verdict
+		if want := `recycle the pool: appcmd recycle apppool /apppool.name:"My Shop"`; v.ID != "Q16" || !slices.Contains(v.DoNow, want) {
+			t.Errorf("%s: %s: %q", word, v.ID, v.DoNow)
+		}
 	}
 }
 

@@ -27,23 +27,19 @@ var proxyRules = []rule{
 	// The answer is the failure, and was made behind the proxy.
 	{
 		id: "PT1", phases: untold, all: factHeaders, see: []clue{behindSame}, proof: []clue{behindSame},
-		title: "{server} answered {status}, and the proxy handed it on",
-		open:  "why the content server answered so: its files here do not tell",
-		near:  []neighbour{notItself},
-		doNow: []string{"look at {server} first, not at the proxy"},
-		findOut: []string{
-			"from {address} get HTTPERR, Failed Request Tracing, System.evtx and Application.evtx for {from} to {to} UTC, put them in this folder and run again",
-		},
+		title:  "{server} answered {status}, and the proxy handed it on",
+		open:   "why the content server answered so: its files here do not tell",
+		near:   []neighbour{notItself},
+		doNow:  []string{"look at {server} first, not at the proxy"},
+		behind: []Kind{KindHTTPERR, KindFREB, systemLog, applicationLog},
 	},
 	{
 		id: "PT1", phases: untold, see: []clue{serverGave},
-		title: "the content server answered {status}, and {forwarder} handed it on",
-		open:  "why the content server answered so: its files are not here",
-		near:  []neighbour{notItself},
-		doNow: []string{"look at the content server first, not at the proxy: SERVER-STATUS in the proxy's log is its answer"},
-		findOut: []string{
-			"from the content server get the IIS log, HTTPERR, Failed Request Tracing, System.evtx and Application.evtx for {from} to {to} UTC, put them in this folder and run again",
-		},
+		title:  "the content server answered {status}, and {forwarder} handed it on",
+		open:   "why the content server answered so: its files are not here",
+		near:   []neighbour{notItself},
+		doNow:  []string{"look at the content server first, not at the proxy: SERVER-STATUS in the proxy's log is its answer"},
+		behind: []Kind{KindIISLog, KindHTTPERR, KindFREB, systemLog, applicationLog},
 	},
 
 	// No server to choose.
@@ -78,7 +74,7 @@ var proxyRules = []rule{
 			"restart the Web Farm Service if there is one (net stop, net start), or mark the servers as available in IIS Manager",
 			"keep the pool of the proxy from stopping: {never}",
 		},
-		findOut: []string{"the state of each server in IIS Manager, Server Farms, Servers, next time; System.evtx of this machine from before {lostat} UTC"},
+		findOut: []string{"the state of each server in IIS Manager, Server Farms, Servers, next time"},
 	},
 	{
 		id: "F3", phases: noServer, see: []clue{liveFailures}, unless: []clue{memberSlots, memberTests},
@@ -100,26 +96,27 @@ var proxyRules = []rule{
 		open:    "whether live traffic takes members out: the farm's settings are not here",
 		near:    []neighbour{notRouted},
 		doNow:   []string{"look at the requests that failed before: they may be the cause"},
-		findOut: []string{"from this machine add applicationHost.config (farm, healthCheck: liveTrafficFailurePeriod, minServers) and System.evtx for {from} to {to} UTC"},
+		findOut: []string{"what the farm's healthCheck has for liveTrafficFailurePeriod and minServers"},
+		here:    []Kind{systemLog, KindConfig},
 	},
 	{
 		id: "NE", phases: noServer, unsure: always,
-		title: "{forwarder} had no server to choose, and why is not in these files",
-		open:  "whether the members are switched off, fail their health test, or were taken out: ARR writes their state nowhere",
-		near:  []neighbour{notRouted},
-		doNow: []string{"look at the state of the servers in IIS Manager, Server Farms, Servers"},
-		findOut: []string{
-			"from this machine add applicationHost.config and System.evtx for {from} to {to} UTC; from each member the IIS log of that time: do the health tests pass",
-		},
+		title:   "{forwarder} had no server to choose, and why is not in these files",
+		open:    "{state}: ARR writes that nowhere",
+		near:    []neighbour{notRouted},
+		doNow:   []string{"look at the state of the servers in IIS Manager, Server Farms, Servers"},
+		findOut: []string{"{ask members}"},
+		here:    []Kind{systemLog, KindConfig},
 	},
 
 	// Answers that the proxy handed on, and that are odd.
 	{
-		id: "F4", as: OK, statuses: []string{"400.605", "400.604"}, see: []clue{fromARR},
+		id: "F4", as: OK, statuses: []string{"400.605"}, see: []clue{fromARR},
 		title:   "{forwarder} sent the request to itself again and again, until Max-Forwards was used up ({answer})",
 		open:    "which rule sends it back to this machine",
 		doNow:   []string{"give the rewrite rule a condition that leaves out what already came through this proxy, or correct the address of the farm's member"},
-		findOut: []string{"from this machine add applicationHost.config and web.config, and Failed Request Tracing with the area Rewrite"},
+		findOut: []string{"from this machine add web.config, and Failed Request Tracing with the area Rewrite"},
+		here:    []Kind{KindConfig},
 	},
 	{
 		id: "P3", as: OK, statuses: []string{"400"}, see: []clue{otherAnswered, proxyIsSet, proxyUnknown},
@@ -155,11 +152,12 @@ var proxyRules = []rule{
 	},
 	{
 		id: "W2", statuses: []string{"502.5"}, see: []clue{fromARR},
-		title:   "{forwarder} could not set up the WebSocket ({answer})",
-		open:    "whether the WebSocket feature of this machine is missing, or the content server refused the switch",
-		near:    []neighbour{{"K1", 0, 0, "ASP.NET Core did not start: the status was made by ARR"}},
-		doNow:   []string{"install the WebSocket Protocol feature on this machine (Install-WindowsFeature Web-WebSockets), and see that webSocket is not switched off"},
-		findOut: []string{"from this machine Failed Request Tracing (WEBSOCKET events); from {address} the IIS log for {from} to {to} UTC"},
+		title:  "{forwarder} could not set up the WebSocket ({answer})",
+		open:   "whether the WebSocket feature of this machine is missing, or the content server refused the switch",
+		near:   []neighbour{{"K1", 0, 0, "ASP.NET Core did not start: the status was made by ARR"}},
+		doNow:  []string{"install the WebSocket Protocol feature on this machine (Install-WindowsFeature Web-WebSockets), and see that webSocket is not switched off"},
+		behind: []Kind{KindIISLog},
+		here:   []Kind{KindFREB},
 	},
 
 	// Connecting.
@@ -180,7 +178,8 @@ var proxyRules = []rule{
 		open:    "whether the ports were really used up at that moment",
 		near:    []neighbour{{"C1", 0, 0, "closed port: nothing tells that it was refused"}},
 		doNow:   []string{"switch keep-alive on in the proxy, so that connections are used again; widen the range: netsh int ipv4 set dynamicport tcp start=10000 num=55000"},
-		findOut: []string{"System.evtx of this machine (Tcpip 4227, 4231); netstat -ano while it happens"},
+		findOut: []string{"on this machine while it happens: netstat -ano, and netsh int ipv4 show dynamicport tcp"},
+		here:    []Kind{systemLog},
 	},
 	{
 		id: "C5", phases: []PhaseName{PhaseConnect, ""}, codes: []Code{10061, 1225, 12029}, see: []clue{bindTrouble}, none: factSending,
@@ -188,7 +187,7 @@ var proxyRules = []rule{
 		open:    "what else holds the address, or whether the list of addresses to listen on leaves it out",
 		near:    []neighbour{{"T4", 0, 0, "server offline: its event log goes on"}},
 		doNow:   []string{"on {address}: netsh http show iplisten; netstat -ano: free the address, then restart the site"},
-		findOut: []string{"on this machine: Test-NetConnection {address} -Port {port}"},
+		findOut: []string{"{reach}"},
 	},
 	{
 		id: "T4", phases: []PhaseName{PhaseConnect, ""}, codes: []Code{10060, codeTimeout, 12002, 12029, 121, 0}, see: []clue{serverDown}, none: factSending | factReused | factConnected | factPeerReset,
@@ -213,7 +212,9 @@ var proxyRules = []rule{
 			{"S1", 0, factCertificate, "the server's certificate: it was not turned down"},
 		},
 		doNow:   []string{"switch the same TLS version on at both ends (TLS 1.2), and suites that both have: for a certificate with an ECDSA key those that begin with TLS_ECDHE_ECDSA"},
-		findOut: []string{"Get-TlsCipherSuite here and at {address}; what changed there: certificate, versions, suites", "System.evtx, Schannel 36874, 36887 and 36888, at both ends for {from} to {to} UTC"},
+		findOut: []string{"Get-TlsCipherSuite here and at {address}; what changed there: certificate, versions, suites"},
+		behind:  []Kind{systemLog},
+		here:    []Kind{systemLog},
 	},
 	{
 		id: "C6", phases: untold, codes: []Code{12029}, see: []clue{saidUnreachable, tlsTold}, unsure: always,
@@ -227,21 +228,20 @@ var proxyRules = []rule{
 	// The other end of the connection.
 	{
 		id: "R2", phases: beforeAnswer, codes: endedEarly, see: []clue{workerCrashed}, proof: []clue{workerCrashed, workerServed},
-		title: "the worker process of {server} ended while it had the request: {crash}",
-		open:  "what made it end: a dump of the process tells",
-		near:  []neighbour{notSlow, notByUser, {"R3", 0, 0, "recycle: it ended without being told to"}},
-		doNow: []string{"if it began with a deployment, go back to the version before"},
-		findOut: []string{
-			"on {address} get a dump of the next crash: procdump -e -ma -w w3wp.exe C:\\temp; Application.evtx for {from} to {to} UTC (Application Error 1000, .NET Runtime 1026)",
-		},
+		title:   "the worker process of {server} ended while it had the request: {crash}",
+		open:    "what made it end: a dump of the process tells",
+		near:    []neighbour{notSlow, notByUser, {"R3", 0, 0, "recycle: it ended without being told to"}},
+		doNow:   []string{"if it began with a deployment, go back to the version before"},
+		findOut: []string{"on {address} get a dump of the next crash: procdump -e -ma -w w3wp.exe C:\\temp"},
+		behind:  []Kind{applicationLog},
 	},
 	{
 		id: "R3", phases: beforeAnswer, codes: endedEarly, see: []clue{workerRetired}, proof: []clue{workerRetired, workerServed},
-		title:   "the worker process of {server} was retired and did not get done with the request: {recycle}",
-		open:    "whether the request needs longer than the process is given to stop",
-		near:    []neighbour{notSlow, {"R2", 0, 0, "crash: the end was ordered"}},
-		doNow:   []string{"give the process more time (shutdownTimeLimit), let old and new overlap, and recycle when nobody is there"},
-		findOut: []string{"from {address} add applicationHost.config, and System.evtx for {from} to {to} UTC"},
+		title:  "the worker process of {server} was retired and did not get done with the request: {recycle}",
+		open:   "whether the request needs longer than the process is given to stop",
+		near:   []neighbour{notSlow, {"R2", 0, 0, "crash: the end was ordered"}},
+		doNow:  []string{"give the process more time (shutdownTimeLimit), let old and new overlap, and recycle when nobody is there"},
+		behind: []Kind{systemLog, KindConfig},
 	},
 	{
 		id: "R3", phases: beforeAnswer, codes: endedEarly, see: []clue{serverStopped},
@@ -249,7 +249,8 @@ var proxyRules = []rule{
 		open:    "whether the shutdown was meant",
 		near:    []neighbour{notSlow, {"R2", 0, 0, "crash: the whole machine went down"}},
 		doNow:   []string{"take a server out of the farm, and let it drain, before it is shut down"},
-		findOut: []string{"System.evtx of {address}: who asked for it (User32 1074)"},
+		findOut: []string{"who asked for it: User32 1074 in System.evtx of {address}"},
+		behind:  []Kind{systemLog},
 	},
 	{
 		id: "R4", phases: beforeAnswer, codes: brokenOrLogged, all: factReused, see: []clue{idleRace}, any: factPeerClosed | factPeerReset, none: factBytes | factHeaders | factConnected,
@@ -296,10 +297,25 @@ var proxyRules = []rule{
 		near: []neighbour{
 			notSlow,
 			{"R1", factHeaders, 0, "closed without an answer: the header of the answer was there"},
-			{"R2", 0, 0, "crash: no event tells of one"},
+			{"R2", 0, 0, "{no crash}"},
 		},
-		doNow:   []string{"look for an error of this page, or for a call that closes the connection before the answer is complete"},
-		findOut: []string{"from {address} get Application.evtx and Failed Request Tracing for {from} to {to} UTC"},
+		doNow:  []string{"look for an error of this page, or for a call that closes the connection before the answer is complete"},
+		behind: []Kind{applicationLog, KindFREB},
+	},
+	{
+		id: "R1", phases: beforeAnswer, codes: brokenOrLogged, all: factSent, see: []clue{leftDirect, workerReplaced}, seeAny: []clue{behindDropped, behindRan}, none: factBytes | factHeaders | factHeaderLimit,
+		unsure: lost | factClosedEarly | factPartial,
+		title:  "{server} took the request and closed the connection without an answer, while its worker process was being replaced",
+		open:   "whether the page closed it, or the end of its process ({replaced}): a process that is replaced gets time to finish what it has",
+		near: []neighbour{
+			notSlow,
+			{"C1", established, 0, "closed port: it was connected"},
+			notByUser,
+			{"R2", 0, 0, "{no crash}"},
+		},
+		doNow:   []string{"see whether it only happens when the pool is recycled; if not, look in the page for what ends the connection before it has answered"},
+		findOut: []string{"when the old process ended: later events of WAS for the pool, and other requests that it had"},
+		behind:  []Kind{systemLog, applicationLog},
 	},
 	{
 		id: "R1", phases: beforeAnswer, codes: brokenOrLogged, all: factSent, see: []clue{leftDirect}, seeAny: []clue{behindDropped, behindRan}, none: factBytes | factHeaders | factHeaderLimit,
@@ -310,20 +326,19 @@ var proxyRules = []rule{
 			notSlow,
 			{"C1", established, 0, "closed port: it was connected"},
 			notByUser,
-			{"R2", 0, 0, "crash: no event tells of one"},
+			{"R2", 0, 0, "{no crash}"},
 		},
-		doNow:   []string{"look in the page for what ends the connection before it has answered"},
-		findOut: []string{"from {address} get System.evtx and Application.evtx for {from} to {to} UTC: they would tell of a crash or recycle"},
+		doNow:  []string{"look in the page for what ends the connection before it has answered"},
+		behind: []Kind{systemLog, applicationLog},
 	},
 	{
 		id: "R1", phases: []PhaseName{PhaseReceive, ""}, codes: []Code{12030}, see: []clue{behindDropped}, unless: []clue{frontTrace},
-		title: "the connection to {server} ended before any answer",
-		open:  "which side ended it: the page, or something in between; HTTP.sys writes Connection_Dropped for both",
-		near:  []neighbour{notSlow, {"C1", 0, 0, "closed port: the content server had the request"}},
-		doNow: []string{"send the request again"},
-		findOut: []string{
-			"record packets on both machines: who sends the first FIN or RST", "from {address} get System.evtx and Application.evtx for {from} to {to} UTC",
-		},
+		title:   "the connection to {server} ended before any answer",
+		open:    "which side ended it: the page, or something in between; HTTP.sys writes Connection_Dropped for both",
+		near:    []neighbour{notSlow, {"C1", 0, 0, "closed port: the content server had the request"}},
+		doNow:   []string{"send the request again"},
+		findOut: []string{"record packets on both machines: who sends the first FIN or RST"},
+		behind:  []Kind{systemLog, applicationLog},
 	},
 
 	// Time-outs.
@@ -333,7 +348,8 @@ var proxyRules = []rule{
 		open:    "why no worker process took it: all threads were busy, or the process was starting",
 		near:    []neighbour{{"T4", 0, 0, "server down: HTTP.sys there had the request"}, {"T1", 0, 0, "slow page: it had not begun"}},
 		doNow:   []string{"on {address} look for what keeps the worker's threads busy; more time for the proxy does not help"},
-		findOut: []string{"from {address} get a dump of w3wp.exe while requests wait, and appcmd list requests; System.evtx for {from} to {to} UTC"},
+		findOut: []string{"on {address}, while requests wait: appcmd list requests, and a dump of w3wp.exe"},
+		behind:  []Kind{systemLog},
 	},
 	{
 		id: "T8", phases: []PhaseName{PhaseReceive, ""}, codes: timerCodes, see: []clue{coldStart}, seeAny: []clue{behindLater, behindGone, rivalsLater}, proof: []clue{behindLater, behindGone, coldStart},
@@ -341,7 +357,8 @@ var proxyRules = []rule{
 		open:    "what the start of the application spends its time on",
 		near:    []neighbour{notDown},
 		doNow:   []string{"start it before the first user comes: startMode AlwaysRunning for the pool, preloadEnabled for the application", "{raise}, if a start may take so long"},
-		findOut: []string{"from {address} get Application.evtx for {from} to {to} UTC; how long do the next requests for the page take"},
+		findOut: []string{"how long do the next requests for the page take"},
+		behind:  []Kind{applicationLog},
 	},
 	{
 		id: "T2", phases: anyWait, codes: timerCodes, see: []clue{behindLater, behindWaited}, proof: []clue{behindLater, behindGone},
@@ -391,11 +408,12 @@ var proxyRules = []rule{
 	},
 	{
 		id: "R7", as: Cancelled, see: []clue{askerLeft}, unsure: lost | factPartial | factTimerNear,
-		title:   "the client {client} left after {duration}, {doing}",
+		title:   "the client {client} left after {duration}{while}",
 		open:    "why: its user left, or a limit of its own ran out; the wait says nothing of the server unless it is longer than usual",
 		near:    []neighbour{{"T1", 0, 0, "time-out of the proxy: the client was gone before"}},
 		doNow:   []string{"leave it out of the count of failures, unless many leave after the same time: then look at the limit of what stands in front"},
-		findOut: []string{"from {address} the IIS log for {from} to {to} UTC: had it answered, and how long does the page take else"},
+		findOut: []string{"had the server answered by then, and how long does the page take else"},
+		behind:  []Kind{KindIISLog},
 	},
 
 	// HTTP/2, and answers that cannot be read.
@@ -427,7 +445,9 @@ var proxyRules = []rule{
 		open:    "whether the name, the connection, the sending or the answer took so long: the proxy's log and Failed Request Tracing have one code for all",
 		near:    []neighbour{{"C1", 0, 0, "closed port: that ends with 12029"}},
 		doNow:   []string{"look at the content server at {at} UTC: does it run, and does this page take so long"},
-		findOut: []string{"from the content server get the IIS log, HTTPERR and Failed Request Tracing for {from} to {to} UTC; from this machine add applicationHost.config, and record a trace with WinHttp and WebIO at level 5"},
+		findOut: []string{"record a trace on this machine with WinHttp and WebIO at level 5: it tells the four apart"},
+		behind:  serverFiles,
+		here:    []Kind{KindConfig},
 	},
 	{
 		id: "NE", phases: untold, codes: []Code{12029}, unless: []clue{frontTrace}, see: []clue{loopbackTarget}, none: factText, unsure: always,
@@ -442,8 +462,9 @@ var proxyRules = []rule{
 		title:   "{server} could not be connected to ({waited}); why is not in these files",
 		open:    "whether the port is closed, the server is off, a TLS handshake failed or this machine had no port left: 12029 stands for all of them",
 		near:    []neighbour{{"T1", 0, 0, "slow page: nothing was sent"}},
-		doNow:   []string{"on this machine: Test-NetConnection {address} -Port {port}"},
-		findOut: []string{"from this machine System.evtx for {from} to {to} UTC, and a trace with WinHttp and WebIO at level 5: it has the error of the socket"},
+		doNow:   []string{"{reach}"},
+		findOut: []string{"record a trace on this machine with WinHttp and WebIO at level 5: it has the error of the socket"},
+		here:    []Kind{systemLog},
 	},
 	{
 		id: "NE", phases: untold, codes: []Code{12030}, unless: []clue{frontTrace}, none: factText, unsure: always,
@@ -451,7 +472,8 @@ var proxyRules = []rule{
 		open:    "whether the page, a crash or recycle, an idle limit or something in between ended it",
 		near:    []neighbour{notSlow},
 		doNow:   []string{"send the request again; if it is the first one after a pause that fails, let the proxy keep connections idle for a shorter time than the server"},
-		findOut: []string{"from the content server get HTTPERR, System.evtx, Application.evtx and Failed Request Tracing for {from} to {to} UTC; record a trace on this machine with WinHttp and WebIO at level 5"},
+		findOut: []string{"record a trace on this machine with WinHttp and WebIO at level 5"},
+		behind:  []Kind{KindHTTPERR, systemLog, applicationLog, KindFREB},
 	},
 	{
 		id: "NE", phases: untold, codes: []Code{12152}, unless: []clue{frontTrace}, none: factText, unsure: always,
@@ -459,7 +481,17 @@ var proxyRules = []rule{
 		open:    "what the answer looks like: the files here have none of it",
 		near:    []neighbour{notSlow},
 		doNow:   []string{"ask {server} for the page without the proxy, and look at the headers"},
-		findOut: []string{"from the content server get HTTPERR and Failed Request Tracing for {from} to {to} UTC; record a trace on this machine with WebIO at level 5"},
+		findOut: []string{"record a trace on this machine with WebIO at level 5"},
+		behind:  []Kind{KindHTTPERR, KindFREB},
+	},
+	{
+		id: "NE", phases: untold, see: []clue{serverSilent}, unless: []clue{frontTrace}, codes: []Code{0}, none: factText, unsure: always,
+		title:   "{forwarder} itself answered {status}: no server had given it an answer",
+		open:    "why: {unlogged}",
+		near:    []neighbour{{"HTTP-5xx", 0, 0, "answer of the server: SERVER-STATUS of the log is 0"}},
+		doNow:   []string{"look at this machine and at the way from it to the content servers at {at} UTC, not at the page"},
+		findOut: []string{"{log more}"},
+		here:    []Kind{KindFREB, KindConfig, systemLog},
 	},
 }
 
@@ -477,7 +509,8 @@ var proxyAloneRules = []rule{
 		title:   "nearly all of the {range} ports for outgoing connections were taken: {timewait} connections in TIME_WAIT, {established} open",
 		open:    "whether a connection failed for it: no request is in these files",
 		doNow:   []string{"let the programs of this machine use connections again (keep-alive); widen the range: netsh int ipv4 set dynamicport tcp start=10000 num=55000"},
-		findOut: []string{"System.evtx of this machine: Tcpip 4227 and 4231; a trace with WinHttp and WebIO at level 5 while it happens"},
+		findOut: []string{"record a trace with WinHttp and WebIO at level 5 while it happens"},
+		here:    []Kind{systemLog},
 	},
 	{
 		id: "C3", seeAny: []clue{portsChurn}, unsure: always,
@@ -491,6 +524,7 @@ var proxyAloneRules = []rule{
 		title:   "ports for outgoing connections were not used up when netstat ran: {taken} of {range}, {closewait} of them in CLOSE_WAIT",
 		open:    "why connections fail, if they do: no request is in these files. CLOSE_WAIT means that the other end has closed and the program here has not",
 		doNow:   []string{"find the program that leaves connections in CLOSE_WAIT: netstat -ano names its PID"},
-		findOut: []string{"System.evtx of this machine (Tcpip 4227, 4231), netstat -ano again while it happens, and a trace with WinHttp and WebIO at level 5"},
+		findOut: []string{"netstat -ano again while it happens, and a trace with WinHttp and WebIO at level 5"},
+		here:    []Kind{systemLog},
 	},
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/etwhy/etwhy/decode/freb"
@@ -181,16 +182,30 @@ func (x *scene) evidence(u *rule) []Evidence {
 	return list
 }
 
+// candidates returns what the content server's logs have that may be the request, for all that is known.
+func (x *scene) candidates() []*Request {
+	if x.r.sight == nil {
+		return nil
+	}
+	return x.r.sight.maybe
+}
+
+// covered reports whether a source of the server behind would tell of the request, whatever its clock is off.
+func (x *scene) covered(m *Machine, kind Kind) bool {
+	slack := x.slack(m)
+	return m.covers(kind, x.at(m, x.r.Start)-slack) && m.covers(kind, x.at(m, x.end())+slack)
+}
+
 // silences quotes the logs of the server behind the proxy that would have an entry of the request, had it come to
 // that, and have none.
 func (x *scene) silences() []Evidence {
-	if x.back == nil || x.back == x.front {
+	if x.back == nil || x.back == x.front || len(x.candidates()) > 0 {
 		return nil
 	}
 	t := x.end().Add(-x.shift(x.back))
 	var out []Evidence
 	for _, kind := range []Kind{KindIISLog, KindHTTPERR} {
-		if x.behind.by(kind) != nil || !x.back.covers(kind, t) {
+		if x.behind.by(kind) != nil || !x.covered(x.back, kind) {
 			continue
 		}
 		for _, i := range x.back.Inputs {
@@ -226,6 +241,10 @@ func (x *scene) lookAtFront() {
 	if r.by(KindIISLog) != nil {
 		x.note(frontLog)
 	}
+	if m := x.b.asker(r); m != nil {
+		x.note(askedByProxy)
+		x.say("asker", m.Name)
+	}
 	waited := x.f.wait
 	if waited == 0 && r.sight != nil && r.sight.took > 0 {
 		waited = r.sight.took
@@ -241,16 +260,20 @@ func (x *scene) lookAtFront() {
 	} else if r.Side == Client && r.LogID != "" {
 		x.note(fromARR)
 	}
-	forwarder := "the caller"
-	if w := r.sight; r.Proxied || x.front.Role == RoleProxy {
-		forwarder = "the proxy"
-		if w != nil && w.forwarder != freb.NoForwarder {
-			forwarder = w.forwarder.String()
-		} else if r.LogID != "" {
-			forwarder = "ARR"
-		}
+	x.say("forwarder", forwarderOf(x.front, r))
+}
+
+// forwarderOf names what passed a request on.
+func forwarderOf(m *Machine, r *Request) string {
+	switch w := r.sight; {
+	case !r.Proxied && m.Role != RoleProxy:
+		return "the caller"
+	case w != nil && w.forwarder != freb.NoForwarder:
+		return w.forwarder.String()
+	case r.LogID != "":
+		return "ARR"
 	}
-	x.say("forwarder", forwarder)
+	return "the proxy"
 }
 
 // lookBehind compares what the proxy and the content server tell.
@@ -305,7 +328,26 @@ func (x *scene) handedOn(j *judge) *Verdict {
 	r.MadeBy = cmp.Or(q.MadeBy, r.MadeBy)
 	own := *v // that of the server behind may be shared
 	v = &own
-	v.Context = append([]string{cmp.Or(r.Server, "the content server") + " answered " + q.status() + "; the proxy handed it on."}, v.Context...)
+	// The rule speaks of the machine where the request came in, which is another one to who reads it here.
+	at := cmp.Or(r.Server, x.back.called())
+	if !strings.Contains(v.Title, " answered ") {
+		v.Title = at + " answered " + q.status() + ": " + v.Title
+	}
+	v.Context = append([]string{at + " answered " + q.status() + ", and " + forwarderOf(x.front, r) + " handed it on."}, v.Context...)
+	host, _ := plainAddress(at)
+	there := strings.NewReplacer("this machine", cmp.Or(host, at))
+	v.Open = there.Replace(v.Open)
+	for _, list := range []*[]string{&v.DoNow, &v.FindOut} {
+		steps := make([]string, 0, len(*list))
+		for _, s := range *list {
+			s = there.Replace(s)
+			if !strings.Contains(s, cmp.Or(host, at)) && !strings.Contains(s, x.back.called()) {
+				s = "on " + cmp.Or(host, at) + ": " + s
+			}
+			steps = append(steps, s)
+		}
+		*list = steps
+	}
 	return v
 }
 

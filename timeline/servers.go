@@ -15,6 +15,7 @@ type ServerStats struct {
 	Server    string   // address:port
 	Tried     int      // requests that were sent there or tried to connect, also those that went on to another address; not those still connecting when the trace ends
 	Connected int      // of these, those that had a connection the last time
+	Unclear   int      // of these, those of which no file tells whether they had one
 	Failed    int      // failed requests that had it last
 	Retried   int      // repetitions on another connection
 	Success   etl.Time // end of the last answer that was none of a failed request, or that sent the request elsewhere; 0 = none
@@ -51,8 +52,11 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 		for _, h := range went {
 			w := get(h.server)
 			w.Tried++
-			if h.connected {
+			switch {
+			case h.connected:
 				w.Connected++
+			case h.unclear:
+				w.Unclear++
 			}
 			if h.server != r.Server && h.answered {
 				w.Success = max(w.Success, h.end)
@@ -92,6 +96,7 @@ func Servers(requests iter.Seq[*Request]) []ServerStats {
 type hop struct {
 	server              string
 	connected, answered bool     // connected: when it last went there
+	unclear             bool     // not connected as far as is known; where a proxy gave up, its log does not tell
 	attempt             int      // the last one with a connection
 	end                 etl.Time // of the answer's header
 }
@@ -155,23 +160,30 @@ func hops(r *Request) []hop {
 	if r.Server != "" && (connected || r.Outcome != Unfinished) {
 		h := get(r.Server)
 		h.connected = h.connected || connected
+		h.unclear = r.Phase == "" && r.unanswered()
 		h.answered = h.answered || status != 0
 	}
 	return out
 }
 
-// serverStatus returns the status that the server gave, which is not that of a proxied request where the proxy itself
-// answered for want of one.
+// serverStatus returns the status that the server gave; 0 = none that is known. It is not that of a proxied request
+// where the proxy itself answered for want of one.
 func (r *Request) serverStatus() int {
 	if r.Proxied && r.Outcome != OK {
 		if n := len(r.Attempts); n > 0 {
 			return r.Attempts[n-1].Status
 		}
-		if r.Phase != "" {
+		if r.Phase != "" || r.unanswered() {
 			return 0
 		}
 	}
 	return r.Status
+}
+
+// unanswered reports whether the status of a request is one that a proxy gives because the server gave none.
+func (r *Request) unanswered() bool {
+	return r.Proxied && (r.Status == 502 && (r.HasSub && r.SubStatus >= 3 || isWinHTTP(r.Error)) ||
+		r.Status >= 500 && r.sight != nil && r.sight.serverStatus == 0)
 }
 
 // firstByte returns how long the last attempt of a request waited for its answer.

@@ -40,12 +40,13 @@ const (
 // A sight is what a file other than a trace says of a request, as far as the joins and the rules need it.
 // A request that several files know has that of the richest, and those of the others under same.
 type sight struct {
-	kind   Kind
-	text   string        // the witness in a line
-	coarse bool          // its times are cut to whole seconds
-	took   time.Duration // time-taken of a log; -1 = not logged
-	win32  Code          // of a log
-	reason string        // of HTTPERR
+	kind     Kind
+	text     string        // the witness in a line
+	coarse   bool          // its times are cut to whole seconds
+	took     time.Duration // time-taken of a log; -1 = not logged
+	win32    Code          // of a log
+	hasWin32 bool          // it was logged
+	reason   string        // of HTTPERR
 
 	path      string // of the URL, for joins: without query, in lower case
 	original  string // the same of X-Original-URL: before a proxy rewrote it
@@ -64,6 +65,7 @@ type sight struct {
 	behind *Request   // the exchange as the server behind this proxy saw it
 	outage *outage    // that the request was refused in
 	rivals []*Request // requests of that server that may be it, when there are several
+	maybe  []*Request // what its logs have that may be it, for all that is known
 }
 
 // witness returns the sight of a request, which is made if it was known from a trace only.
@@ -212,7 +214,7 @@ func (r *Request) settle(q *freb.Request) {
 	switch {
 	case failure != nil && failure.Late:
 		r.Outcome = Failed // the client saw another status, and a part of the answer
-	case departed[flush], code == 10054 && r.Status == 400, r.Status == 400 && departed[code]:
+	case departed[flush], r.Status == 400 && r.HasSub && r.SubStatus == leftARR, code == 10054 && r.Status == 400, r.Status == 400 && departed[code]:
 		r.Outcome = Cancelled
 	case r.Status >= 500:
 		r.Outcome = Failed
@@ -321,6 +323,16 @@ func hexCode(code uint32) string {
 	return s
 }
 
+// leftARR is the substatus of ARR's 400 for a client that left before ARR was done with its request.
+const leftARR = 604
+
+// givenUp reports whether a line is of a request that ARR gave up since its client had left.
+func givenUp(e *w3c.Entry) bool {
+	status, _ := e.Status()
+	sub, ok := e.SubStatus()
+	return status == 400 && ok && sub == leftARR
+}
+
 // LogEntry takes a line of an IIS or HTTPERR log. It keeps nothing of e.
 func (s *Session) LogEntry(e *w3c.Entry) {
 	s.host(e.Computer())
@@ -334,22 +346,26 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 		return
 	}
 	status, _ := e.Status()
-	win32, _ := e.Win32()
+	win32, hasWin32 := e.Win32()
 	left := departed[Code(win32)]
 	outcome := OK
 	switch {
 	case status >= 500:
 		outcome = Failed
-	case left || status == 0:
+	case left || status == 0 || givenUp(e):
 		outcome = Cancelled // the client was gone before the answer was delivered
 	}
-	if !s.keeps(e.Start(), e.Time, outcome) {
+	took, hasTook := e.TimeTaken()
+	if e.Cut && !hasTook {
+		return // values are missing: the anomalies tell
+	}
+	if !s.keeps(e, outcome) {
 		return
 	}
 	sub, hasSub := e.SubStatus()
-	took, hasTook := e.TimeTaken()
-	if !hasTook {
-		took = -1
+	start, partial := e.Start(), Whole
+	if !hasTook || e.Cut { // of a cut line the last value may be cut, too
+		took, start, partial = -1, e.Time, PartialStart
 	}
 	port, hasPort := e.ServerPort()
 	clientPort, hasClientPort := e.ClientPort()
@@ -360,10 +376,10 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	r := &Request{
 		Side: Server, Method: s.intern([]byte(e.Method())), URL: e.URL(), Host: s.intern([]byte(e.Host())),
 		Server: s.intern([]byte(hostPort(e.ServerIP(), port, hasPort))), Client: hostPort(e.ClientIP(), clientPort, hasClientPort),
-		Start: e.Start(), End: e.Time, Status: status, SubStatus: sub, HasSub: hasSub, LogID: e.LogID(),
+		Start: start, End: e.Time, Partial: partial, Status: status, SubStatus: sub, HasSub: hasSub, LogID: e.LogID(),
 		Outcome: outcome,
 	}
-	w := &sight{kind: KindIISLog, coarse: true, took: took, win32: Code(win32), path: pathOf(r.URL), site: site, serverStatus: -1}
+	w := &sight{kind: KindIISLog, coarse: true, took: took, win32: Code(win32), hasWin32: hasWin32, path: pathOf(r.URL), site: site, serverStatus: -1}
 	if n, ok := e.ServerStatus(); ok {
 		w.serverStatus, w.onward = n, true
 	}
@@ -380,6 +396,9 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	}
 	w.text = logLine(e, status, sub, hasSub, Code(win32), took)
 	r.sight = w
+	if !hasTook {
+		r.Partial = PartialStart // when it began is not logged
+	}
 	if outcome != OK {
 		r.facts = &facts{seen: factHeaders}
 		r.MadeBy = &MadeBy{Tier: "iis"}
@@ -433,7 +452,7 @@ func (s *Session) refusal(e *w3c.Entry) {
 	case status >= 400 && status < 500:
 		outcome = OK // an answer, to something that was no good request
 	}
-	if !s.keeps(e.Time, e.Time, outcome) {
+	if e.Cut || !s.keeps(e, outcome) {
 		return
 	}
 	port, hasPort := e.ServerPort()
@@ -450,7 +469,7 @@ func (s *Session) refusal(e *w3c.Entry) {
 		r.facts = &facts{call: word}
 	}
 	if outcome == Cancelled {
-		r.Phase = PhaseProcess
+		r.Phase = PhaseQueue // Client_Reset: no worker process had it
 	}
 	text := cmp.Or(word, "no reason given")
 	if r.Status != 0 {
@@ -480,62 +499,6 @@ func (s *Session) idle(e *w3c.Entry, word string) {
 type idled struct {
 	at     etl.Time
 	client string
-}
-
-// Bounds on the lines of logs that become requests; what is beyond them is counted only.
-const (
-	maxPlain  = 50_000  // that went well, and of which no other file can know
-	maxAround = 50_000  // that went well, at a time when a log saw others fail
-	maxNear   = 100_000 // that went well, at a time of which traces and the like know requests
-	maxTold   = 300_000 // that failed
-)
-
-// interest says why requests of a time may be of interest.
-func (b *Builder) interest(from, to etl.Time, why concern) {
-	const most = 60 * 24 // minutes: longer ones are damaged, or of no help
-	first, last := from/Minute-1, to/Minute+1
-	for m := first; m <= min(last, first+most); m++ {
-		b.minutes[m] = max(b.minutes[m], why)
-	}
-}
-
-// A concern says why the requests of a minute are of interest. The stronger one counts.
-type concern uint8
-
-const (
-	watched concern = iota + 1 // a log saw one fail
-	known                      // a trace or the like knows some
-)
-
-// Minute is a Minute in the unit of etl.Time.
-const Minute = 60 * etl.Second
-
-// Watch says that something went wrong at a time, so that what logs have of it is worth keeping.
-// [Session.LogEntry] must come after it.
-func (b *Builder) Watch(from, to etl.Time) { b.interest(from, to, watched) }
-
-// keeps decides whether a line of a log becomes a request, and counts it if not.
-func (s *Session) keeps(start, end etl.Time, outcome Outcome) bool {
-	b := s.b
-	kept, most := &b.plain, maxPlain
-	switch concern := max(b.minutes[start/Minute], b.minutes[end/Minute]); {
-	case outcome == Failed:
-		kept, most = &b.told, maxTold
-	case concern == known:
-		kept, most = &b.near, maxNear
-	case concern == watched:
-		kept, most = &b.around, maxAround
-	}
-	if *kept < most {
-		*kept++
-		return true
-	}
-	if outcome == Failed {
-		s.passedFailed++
-	} else {
-		s.passed++
-	}
-	return false
 }
 
 // status writes the status of a request with its substatus.

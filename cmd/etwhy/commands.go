@@ -34,8 +34,9 @@ var commands = []command{
 	{
 		use:   "analyze PATH...",
 		short: "say which requests failed, in which phase, and why",
-		long: `Analyze reads logs, cabinets and folders and says which requests failed, in which phase and why.
-A PATH is a file, a folder, a glob, or - for standard input. "etwhy PATH..." does the same.
+		long: `Analyze reads what servers recorded and says which requests failed, in which phase and why. Files of
+several machines are best put into one folder, with a folder for each machine inside.
+A PATH is a file, a folder, a cabinet, a zip, a glob, or - for standard input. "etwhy PATH..." does the same.
 
 Exit codes: 0 no failed request, 1 at least one, 2 wrong usage, 3 a path could not be read.`,
 		example: `  etwhy net.cab
@@ -103,8 +104,9 @@ func newRoot(env *environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "etwhy PATH...",
 		Short: "say why an HTTP request failed, from captured Windows traces",
-		Long: `etwhy reads captured Windows traces (netsh .etl and .cab) offline and says why an HTTP request failed,
-in which phase, and what to do next.`,
+		Long: `etwhy reads what Windows servers recorded (netsh traces, Failed Request Tracing, IIS and HTTPERR logs, event
+logs, configuration; one file, a folder of all of them, a cabinet or a zip) and says why an HTTP request
+failed, in which phase, and what to do next.`,
 		Example:       commands[0].example,
 		Version:       version(),
 		SilenceErrors: true,

@@ -22,6 +22,9 @@ func runEvents(env *environment, opts *options, args []string) error {
 	providers := s.providers()
 	keep, result := s.eventFilter(filter)
 	s.done()
+	if !slices.ContainsFunc(s.inc.Inputs, func(in *incident.Input) bool { return in.Log != nil || in.Decoder() != nil }) && s.inc.Readable() && !opts.quiet {
+		env.warn("warning: events are those of traces (.etl), and there is none among these files: etwhy timeline lists the requests of the others")
+	}
 	return s.write(func(w io.Writer, ro report.Options) error {
 		out, err := report.NewEventWriter(w, opts.format, ro)
 		if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -84,7 +85,7 @@ func (o *options) check() error {
 		return o.exists()
 	}
 	// Any day will do to see whether times can be read.
-	_, err := o.filter(time.Unix(0, 0), time.Unix(0, 0), 0)
+	_, err := o.filter(time.Unix(0, 0), time.Unix(0, 0), new(time.Duration))
 	return err
 }
 
@@ -143,7 +144,7 @@ const aroundSpan = 2 * time.Minute
 
 // filter returns the filter that the flags describe. start and end are what the inputs cover, bias
 // the traced machine's UTC offset, for clock times.
-func (o *options) filter(start, end time.Time, bias time.Duration) (*timeline.Filter, error) {
+func (o *options) filter(start, end time.Time, bias *time.Duration) (*timeline.Filter, error) {
 	f := &timeline.Filter{
 		Processes: o.processes, AppPools: o.appPools, URLs: o.urls, Hosts: o.hosts, IDs: o.ids,
 		AllTraffic: o.allTraffic, FailedOnly: o.failed, MinDuration: o.minDuration,
@@ -192,9 +193,12 @@ func (o *options) filter(start, end time.Time, bias time.Duration) (*timeline.Fi
 }
 
 // location returns the zone that --tz names.
-func (o *options) location(bias time.Duration) (*time.Location, error) {
-	if o.zone == "capture" {
-		return time.FixedZone("capture", -int(bias/time.Second)), nil
+func (o *options) location(bias *time.Duration) (*time.Location, error) {
+	switch {
+	case o.zone == "capture" && bias == nil:
+		return nil, exitError{exitUsage, errors.New("--tz capture: no trace among these files that tells the zone of the server: give an offset such as +02:00")}
+	case o.zone == "capture":
+		return time.FixedZone("capture", -int(*bias/time.Second)), nil
 	}
 	if t, err := time.Parse("Z07:00", o.zone); err == nil {
 		return t.Location(), nil

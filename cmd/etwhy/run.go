@@ -44,14 +44,22 @@ func analyzed(env *environment, opts *options, args []string,
 		return err
 	}
 	defer s.close()
-	result := s.inc.Analyze(timeline.Options{})
+	read := timeline.Options{}
+	if s.opts.filterText() != "" {
+		read.Filter = filter
+	}
+	result := s.inc.Analyze(read)
 	s.done()
 	s.warnFilter(filter, result)
+	s.warnCounted(result)
 	a := s.model(result)
 	a.Selection = filter.Select(result.Requests)
+	for i := range result.Inputs {
+		a.FilteredOut += result.Inputs[i].Counted.LeftOut
+	}
 	exit := code(a)
 	if !s.inc.Readable() {
-		s.env.warn("nothing to analyze: no trace among these files")
+		s.env.warn("nothing to analyze: none of these files is one that etwhy reads; etwhy info says what they are")
 		if exit = exitInput; opts.format == "table" { // whose sentences would be about a trace
 			return exitError{code: exit}
 		}
@@ -219,11 +227,17 @@ func (s *session) done() {
 			s.env.warn(format, append([]any{path}, args...)...)
 		}
 	}
-	told := map[string]bool{} // containers: of their members, the first stands for all
+	told := map[string]int{} // by container: of its members that are nothing, the first stands for all
 	for _, in := range s.inc.Inputs {
-		if in.Err != nil && (in.Kind != timeline.KindOther || !told[in.Container]) {
-			warn(in.Path, "%s: %v", in.Err)
-			told[in.Container] = in.Container != ""
+		if in.Err != nil && (in.Kind != timeline.KindOther || told[in.Container] == 0) {
+			if n := alike(s.inc, in) - 1; n > 0 {
+				warn(in.Path, "%s: %v (and %d more in %s)", in.Err, n, in.Container)
+			} else {
+				warn(in.Path, "%s: %v", in.Err)
+			}
+		}
+		if in.Err != nil && in.Container != "" {
+			told[in.Container]++
 		}
 		if s.opts.quiet {
 			continue
@@ -243,16 +257,30 @@ func (s *session) done() {
 	}
 }
 
+// alike counts the members of the container that could not be read either.
+func alike(inc *incident.Incident, in *incident.Input) (n int) {
+	if in.Container == "" || in.Kind != timeline.KindOther {
+		return 1
+	}
+	for _, o := range inc.Inputs {
+		if o.Container == in.Container && o.Kind == timeline.KindOther && o.Err != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // filter reads the filter flags.
 func (s *session) filter() (*timeline.Filter, error) {
 	if !s.inc.Readable() { // then a clock time has no date, but that is not what is wrong
 		return &timeline.Filter{}, nil
 	}
 	start, end := s.inc.Span()
-	var bias time.Duration
+	var bias *time.Duration // of the clock of the traced machine; nil = no file tells
 	for _, in := range s.inc.Inputs {
 		if in.Log != nil {
-			bias = in.Header().Bias
+			b := in.Header().Bias
+			bias = &b
 			break
 		}
 	}
@@ -273,7 +301,7 @@ func (s *session) warnFilter(f *timeline.Filter, res *timeline.Result) {
 	delete(pools, "")
 	nothing := func(part timeline.Filter) bool {
 		part.AllTraffic = true
-		return !slices.ContainsFunc(res.Requests, func(r *timeline.Request) bool { return part.Match(r).Selected() })
+		return !slices.ContainsFunc(res.Requests, func(r *timeline.Request) bool { return part.Match(r) == timeline.FitSelected })
 	}
 	byPID, byProcess, byPool := len(f.PIDs) > 0, len(f.Processes) > 0, len(f.AppPools) > 0
 	switch {
@@ -289,6 +317,17 @@ func (s *session) warnFilter(f *timeline.Filter, res *timeline.Result) {
 		s.env.warn("warning: no application pools are known in these files")
 	case byPool && nothing(timeline.Filter{AppPools: f.AppPools}):
 		s.env.warn("warning: no request of that application pool; pools seen: %s", list(pools))
+	}
+}
+
+// warnCounted warns where a format that lists requests does not list them all.
+func (s *session) warnCounted(res *timeline.Result) {
+	n := 0
+	for i := range res.Inputs {
+		n += res.Inputs[i].Counted.Total()
+	}
+	if n > 0 && s.opts.format != "table" && !s.opts.quiet {
+		s.env.warn("warning: %d lines of logs are counted in the summary and not listed: narrow the time (--from, --to), the URL or the outcome (--failed)", n)
 	}
 }
 

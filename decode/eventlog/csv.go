@@ -38,15 +38,15 @@ func (r *Reader) readCSV(yield func(*Entry, error) bool) error {
 	rows := r.rows(r.size)
 	for first := true; rows.next(); first = false {
 		if rows.long {
-			r.note(LongEvent, rows.offset, "rows are longer than %d bytes; read up to there", maxEvent)
+			r.note(LongEvent, rows.offset, "the row is longer than %d bytes; read up to there", maxEvent)
 		}
 		if rows.open {
-			r.note(OpenEvent, rows.offset, "rows have a quote without end: the file is cut off, or damaged")
+			r.note(OpenEvent, rows.offset, "the row has a quote without end: the file is cut off, or damaged")
 		}
 		at, ok := arrange(rows.fields)
 		if !ok {
 			if !first && len(rows.fields) > 1 {
-				r.note(BadRow, rows.offset, "rows are no events")
+				r.note(BadRow, rows.offset, "the row is no event")
 			}
 			continue
 		}
@@ -62,7 +62,7 @@ func (r *Reader) readCSV(yield func(*Entry, error) bool) error {
 			e.Message = clean(rows.fields[at.text])
 		}
 		if !sure {
-			r.note(AmbiguousDate, rows.offset, "dates may be day first or month first: %.40q", rows.fields[at.date])
+			r.note(AmbiguousDate, rows.offset, "the date may be day first or month first: %.40q", rows.fields[at.date])
 		}
 		b.unwanted = !r.options.wants(e)
 		if !r.emit(yield) {

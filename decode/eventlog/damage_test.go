@@ -64,6 +64,29 @@ func TestCutXML(t *testing.T) {
 	}
 }
 
+// A file that is cut off behind an event says so; one without anything around its events is whole.
+func TestCutBehindEvent(t *testing.T) {
+	whole := strings.TrimSpace(string(export(t, "computer WEB02\nchannel System\n2026-03-05T09:14:07Z WAS 5002 warning Shop\n2026-03-05T09:14:08Z WAS 5002 warning Shop")))
+	cut, ok := strings.CutSuffix(whole, "</Events>")
+	if !ok {
+		t.Fatal(whole)
+	}
+	cut = strings.TrimSpace(cut)
+	for _, test := range []struct{ text, want string }{
+		{whole, "[]"},
+		{cut, fmt.Sprintf("[offset %#x: the file is cut off behind an event]", len(cut))},
+		{cut[strings.Index(cut, "<Event "):], "[]"},
+		{cut[strings.LastIndex(cut, "<Event "):], "[]"},
+		{strings.Replace(whole, "</Event>", "", 1), fmt.Sprintf("[offset %#x: the event has no end: the file is cut off, or damaged]", strings.Index(cut, "<Event "))},
+		{strings.ReplaceAll(whole, "</Event>", ""), fmt.Sprintf("[offset %#x: the event has no end: the file is cut off, or damaged; 2 times in all]", strings.Index(cut, "<Event "))},
+	} {
+		_, r := read(t, []byte(test.text), eventlog.Options{})
+		if got := fmt.Sprint(r.Anomalies()); got != test.want {
+			t.Errorf("...%q: %s, want %s", test.text[max(0, len(test.text)-30):], got, test.want)
+		}
+	}
+}
+
 func TestCutMade(t *testing.T) {
 	data := madeFilled()
 	for n := range data {

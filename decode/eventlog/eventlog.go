@@ -187,7 +187,7 @@ func (r *Reader) emit(yield func(*Entry, error) bool) bool {
 	e := &r.build.entry
 	r.coverage.add(e.Time, e.Local)
 	if e.Time.IsZero() {
-		r.note(Undated, e.Offset, "entries have no time that can be read")
+		r.note(Undated, e.Offset, "the entry has no time that can be read")
 	}
 	return r.build.unwanted || !r.options.wants(e) || yield(e, nil)
 }
@@ -242,10 +242,11 @@ const (
 	BadRow                               // a row of a CSV that is no event
 	Undated                              // no time
 	AmbiguousDate                        // day and month could be the other way round
+	CutFile                              // the file ends behind an event, without the end of the element around all
 )
 
 var anomalyNames = [...]string{NoLog: "no-log", BadHeader: "bad-header", BadChunk: "bad-chunk", CutChunk: "cut-chunk", BadRecord: "bad-record",
-	BadXML: "bad-xml", Excess: "excess", LongEvent: "long-event", OpenEvent: "open-event", BadRow: "bad-row", Undated: "undated", AmbiguousDate: "ambiguous-date"}
+	BadXML: "bad-xml", Excess: "excess", LongEvent: "long-event", OpenEvent: "open-event", BadRow: "bad-row", Undated: "undated", AmbiguousDate: "ambiguous-date", CutFile: "cut-file"}
 
 // String returns the kind's name: "bad-chunk".
 func (k AnomalyKind) String() string { return anomalyNames[k] }
@@ -258,10 +259,16 @@ type Anomaly struct {
 	Detail string // what about the first
 }
 
-// String returns "offset 0x11000: 2 chunks are damaged".
-func (a Anomaly) String() string {
-	return fmt.Sprintf("offset %#x: %d %s", a.Offset, a.Count, a.Detail)
+// Text returns it in words, without its place: "the record is damaged and passed over; 2 times in all".
+func (a Anomaly) Text() string {
+	if a.Count < 2 {
+		return a.Detail
+	}
+	return fmt.Sprintf("%s; %d times in all", a.Detail, a.Count)
 }
+
+// String puts the place in front of [Anomaly.Text]: "offset 0x11000: ...".
+func (a Anomaly) String() string { return fmt.Sprintf("offset %#x: %s", a.Offset, a.Text()) }
 
 // note counts an anomaly. Only the first of a kind is put into words.
 func (r *Reader) note(kind AnomalyKind, offset int64, format string, args ...any) {

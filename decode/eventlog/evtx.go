@@ -55,7 +55,7 @@ func (r *Reader) readEVTX(yield func(*Entry, error) bool) error {
 			start = n
 		}
 		if major := binary.LittleEndian.Uint16(head[38:]); major != 3 {
-			r.note(BadHeader, 38, "versions are %d, not 3", major)
+			r.note(BadHeader, 38, "its version is %d, not 3", major)
 		}
 	}
 	buffer := make([]byte, chunkSize)
@@ -80,18 +80,18 @@ func (r *Reader) readEVTX(yield func(*Entry, error) bool) error {
 func (r *Reader) readChunk(c *chunk, data []byte, base int64, yield func(*Entry, error) bool) bool {
 	if len(data) < chunkHeader || string(data[:len(chunkMagic)]) != chunkMagic {
 		if len(bytes.Trim(data, "\x00")) > 0 { // logs grow by empty chunks
-			r.note(BadChunk, base, "chunks are damaged and passed over, with the events in them")
+			r.note(BadChunk, base, "the chunk is damaged and passed over, with the events in it")
 		}
 		return true
 	}
 	if len(data) < chunkSize {
-		r.note(CutChunk, base, "chunks are cut off at %d bytes", len(data))
+		r.note(CutChunk, base, "the chunk is cut off at %d bytes", len(data))
 	}
 	c.data, c.base, c.budget = data, base, chunkBudget
 	clear(c.names)
 	free := int(binary.LittleEndian.Uint32(data[48:]))
 	if free < chunkHeader || free > chunkSize {
-		r.note(BadHeader, base+48, "chunks tell a wrong place of their free space: %d", free)
+		r.note(BadHeader, base+48, "the chunk tells a wrong place of its free space: %d", free)
 		free = chunkSize
 	}
 	var last uint64
@@ -108,7 +108,7 @@ func (r *Reader) readChunk(c *chunk, data []byte, base int64, yield func(*Entry,
 		if !whole {
 			next := bytes.Index(data[at+1:], []byte(recordMagic))
 			if len(data) == chunkSize {
-				r.note(BadRecord, base+int64(at), "records are damaged and passed over")
+				r.note(BadRecord, base+int64(at), "the record is damaged and passed over")
 			}
 			if next < 0 {
 				break
@@ -121,7 +121,7 @@ func (r *Reader) readChunk(c *chunk, data []byte, base int64, yield func(*Entry,
 		c.fault = nil
 		c.fragment(at+recordHeader, at+size-4, nil, 0)
 		if c.budget <= 0 {
-			r.note(Excess, base+int64(at), "chunks unfold to more than %d MB: the rest of them is passed over", chunkBudget>>20)
+			r.note(Excess, base+int64(at), "the chunk unfolds to more than %d MB: its rest is passed over", chunkBudget>>20)
 			return true
 		}
 		e := &c.build.entry
@@ -130,9 +130,9 @@ func (r *Reader) readChunk(c *chunk, data []byte, base int64, yield func(*Entry,
 		}
 		switch {
 		case c.fault != nil && !c.build.unwanted:
-			r.note(BadXML, e.Offset, "events are damaged and read in part: %v", c.fault)
+			r.note(BadXML, e.Offset, "the event is damaged and read in part: %v", c.fault)
 		case c.build.empty():
-			r.note(BadXML, e.Offset, "events are damaged and passed over: nothing tells whose they are")
+			r.note(BadXML, e.Offset, "the event is damaged and passed over: nothing tells whose it is")
 		}
 		if !c.build.empty() && !r.emit(yield) {
 			return false

@@ -18,21 +18,26 @@ const (
 func (r *Reader) readXML(yield func(*Entry, error) bool) error {
 	text, mark := charset.NewReader(io.NewSectionReader(r.r, 0, r.size))
 	s := &splitter{r: text, base: mark}
+	whole := false // the event before has its end
 	for {
 		event, offset, end := s.next()
 		switch end {
 		case noEvent:
+			if s.err == io.EOF && whole && s.around.Open() {
+				r.note(CutFile, s.base+int64(len(s.buf)), "the file is cut off behind an event")
+			}
 			return s.failure()
 		case longEnd:
-			r.note(LongEvent, offset, "events are longer than %d bytes; read up to there", maxEvent)
+			r.note(LongEvent, offset, "the event is longer than %d bytes; read up to there", maxEvent)
 		case openEnd:
-			r.note(OpenEvent, offset, "events have no end: the file is cut off, or damaged")
+			r.note(OpenEvent, offset, "the event has no end: the file is cut off, or damaged")
 		}
+		whole = end == closedEnd
 		r.build.begin(offset)
 		ok := parseXML(event, &r.build)
 		b := &r.build
 		if end == closedEnd && !b.unwanted && (!ok || b.depth != 0) || b.empty() {
-			r.note(BadXML, offset, "events are damaged and read in part")
+			r.note(BadXML, offset, "the event is damaged and read in part")
 		}
 		if b.empty() {
 			continue
@@ -60,6 +65,8 @@ type splitter struct {
 	pos  int // buf[pos:] is to come
 	base int64
 	err  error
+
+	around xmlscan.Around
 }
 
 // failure returns the error that ended reading, or nil where the input just ended.
@@ -92,11 +99,14 @@ func (s *splitter) fill() bool {
 func (s *splitter) next() (event []byte, offset int64, end ending) {
 	for {
 		i, ok := element(s.buf[s.pos:], "<Event")
+		s.around.Pass(s.buf[s.pos : s.pos+i])
 		s.pos += i
 		if ok {
+			s.around.Begin()
 			break
 		}
 		if !s.fill() {
+			s.around.Pass(s.buf[s.pos:])
 			return nil, 0, noEvent
 		}
 	}

@@ -171,20 +171,20 @@ func (r *Reader) readHeader(text []byte, line line, page encoding.Encoding) {
 	r.separator = separator(text)
 	r.fields = split(r.fields[:0], text, r.separator)
 	if line.long {
-		r.note(LongLine, line, "line of counters is longer than %d bytes; read up to there", maxLine)
+		r.note(LongLine, line, "the line of counters is longer than %d bytes; read up to there", maxLine)
 		r.fields = r.fields[:max(1, len(r.fields)-1)]
 	} else if line.open {
-		r.note(NoLineEnd, line, "line has no end: the file may be cut off in it")
+		r.note(NoLineEnd, line, "the last line has no end: the file may be cut off in it")
 	}
 	h := &r.header
 	if h.Zone, h.Bias, h.HasBias = parseZone(charset.String(r.fields[0].text, page)); h.HasBias {
 		r.bias = time.Duration(h.Bias) * time.Minute
 	} else {
-		r.note(NoBias, line, "line of counters tells no offset from UTC: times are local")
+		r.note(NoBias, line, "the line of counters tells no offset from UTC: times are local")
 	}
 	for _, f := range r.fields[1:] {
 		if len(h.Counters) == maxCounters {
-			r.note(ManyCounters, line, "more than %d counters; the others are not read", maxCounters)
+			r.note(ManyCounters, line, "it names more than %d counters; the others are not read", maxCounters)
 			break
 		}
 		c := parseCounter(charset.String(f.text, page))
@@ -243,7 +243,7 @@ func (r *Reader) Samples() iter.Seq2[Sample, error] {
 				if bytes.Equal(bytes.TrimSpace(text), r.names) {
 					continue
 				}
-				r.note(OtherCounters, line, "line of other counters; what follows is not read")
+				r.note(OtherCounters, line, "the line names other counters; what follows is not read")
 				return
 			}
 			if s, ok := r.parse(text, line); ok && !yield(s, nil) {
@@ -265,31 +265,31 @@ func (r *Reader) parse(text []byte, line line) (Sample, bool) {
 		}
 	}
 	if line.long {
-		r.note(LongLine, line, "lines are longer than %d bytes; read up to there", maxLine)
+		r.note(LongLine, line, "the line is longer than %d bytes; read up to there", maxLine)
 	} else if line.open {
-		r.note(NoLineEnd, line, "line has no end: the file may be cut off in it")
+		r.note(NoLineEnd, line, "the last line has no end: the file may be cut off in it")
 	}
 	if len(r.fields) == 0 {
 		return Sample{}, false
 	}
 	local, ok := parseTime(r.fields[0].text)
 	if !ok {
-		r.note(BadLine, line, "lines are no samples: %.80q", text)
+		r.note(BadLine, line, "the line is no sample: %.80q", text)
 		return Sample{}, false
 	}
 	values := r.fields[1:]
 	switch {
 	case len(values) < len(r.values) && !line.open && !line.long:
-		r.note(ShortLine, line, "lines have fewer values than there are counters: %d of %d", len(values), len(r.values))
+		r.note(ShortLine, line, "the line has fewer values than there are counters: %d of %d", len(values), len(r.values))
 	case len(values) > len(r.values) && len(r.values) < maxCounters:
-		r.note(SurplusValues, line, "lines have more values than there are counters: %d for %d", len(values), len(r.values))
+		r.note(SurplusValues, line, "the line has more values than there are counters: %d for %d", len(values), len(r.values))
 	}
 	for i := range r.values {
 		r.values[i] = math.NaN()
 		if i < len(values) {
 			v, ok := parseValue(values[i].text)
 			if !ok {
-				r.note(BadValue, line, "values are no numbers: %s is %.40q", r.header.Counters[i], values[i].text)
+				r.note(BadValue, line, "a value is no number: %s is %.40q", r.header.Counters[i], values[i].text)
 			}
 			r.values[i] = v
 		}
@@ -297,7 +297,7 @@ func (r *Reader) parse(text []byte, line line) (Sample, bool) {
 	s := Sample{Local: local, Values: r.values, Line: line.number}
 	if back := r.last - local; back > 0 {
 		const minute = 60 * etl.Second
-		r.note(ClockBack, line, "times go back, from %s to %s", localText(r.last), localText(local))
+		r.note(ClockBack, line, "the time goes back, from %s to %s", localText(r.last), localText(local))
 		// The end of summer time is an hour, less what lies between two samples.
 		if back > 20*minute && back <= 60*minute {
 			r.bias += time.Hour
@@ -402,8 +402,16 @@ type Anomaly struct {
 	Detail string
 }
 
-// String returns it in words.
-func (a Anomaly) String() string { return fmt.Sprintf("line %d: %d %s", a.Line, a.Count, a.Detail) }
+// Text returns it in words, without its place: "the line is no sample: "x"; 2 times in all".
+func (a Anomaly) Text() string {
+	if a.Count < 2 {
+		return a.Detail
+	}
+	return fmt.Sprintf("%s; %d times in all", a.Detail, a.Count)
+}
+
+// String puts the place in front of [Anomaly.Text]: "line 7: ...".
+func (a Anomaly) String() string { return fmt.Sprintf("line %d: %s", a.Line, a.Text()) }
 
 // Anomalies returns the damage seen so far, one of each kind.
 func (r *Reader) Anomalies() []Anomaly { return slices.Clone(r.anomalies) }

@@ -128,7 +128,7 @@ func (db *Database) run(name string, f func(*parser.ESEContext) error) (ended bo
 	select {
 	case failure = <-end:
 	case <-limit.C:
-		db.note(LimitHit, name, 0, 1, fmt.Sprintf("time limit: reading takes longer than %v", db.limits.time))
+		db.note(LimitHit, name, 0, 1, fmt.Sprintf("reading it takes longer than %v", db.limits.time))
 		p.stop.Store(true)
 		limit.Reset(grace)
 		select {
@@ -141,7 +141,7 @@ func (db *Database) run(name string, f func(*parser.ESEContext) error) (ended bo
 	case p.budget < 0:
 		db.note(LimitHit, name, 0, 1, largeText)
 	case failure != nil && p.err == nil && !p.stop.Load():
-		db.note(BrokenTable, name, 0, 1, "table cannot be read: "+failure.Error())
+		db.note(BrokenTable, name, 0, 1, "the table cannot be read: "+failure.Error())
 	}
 	for _, kind := range []AnomalyKind{BadPage, Truncated} {
 		first, count := int64(0), 0
@@ -161,6 +161,6 @@ func (db *Database) run(name string, f func(*parser.ESEContext) error) (ended bo
 }
 
 var damageText = map[AnomalyKind]string{
-	BadPage:   "pages do not match their checksum; left out",
-	Truncated: "pages lie beyond the end of the file: it is cut off",
+	BadPage:   "a page does not match its checksum; left out",
+	Truncated: "a page lies beyond the end of the file: it is cut off",
 }

@@ -197,7 +197,7 @@ func collect[T any](db *Database, name string, columns []string, convert func(ro
 	for i, column := range columns {
 		c, ok := t.fixed[column]
 		if !ok {
-			db.note(BrokenTable, name, 0, 1, "table has no column "+column)
+			db.note(BrokenTable, name, 0, 1, "the table has no column "+column)
 			return nil, nil
 		}
 		fixed[i] = c
@@ -242,7 +242,7 @@ func collect[T any](db *Database, name string, columns []string, convert func(ro
 		return nil, err
 	}
 	if bad > 0 {
-		db.note(BadRow, name, badAt, bad, "rows cannot be read; left out")
+		db.note(BadRow, name, badAt, bad, "a row cannot be read; left out")
 	}
 	if unread {
 		db.note(LimitHit, name, 0, 1, largeText)
@@ -250,7 +250,7 @@ func collect[T any](db *Database, name string, columns []string, convert func(ro
 	return list, err
 }
 
-const largeText = "table is larger than is read"
+const largeText = "the table is larger than is read"
 
 // idSID is the type of ids that are users. All others are text.
 const idSID = 3
@@ -284,7 +284,7 @@ func (db *Database) readIDs() error {
 		}
 	}
 	if unread > 0 {
-		db.note(UnreadID, idTable, 0, unread, "names are in a form that is not read")
+		db.note(UnreadID, idTable, 0, unread, "a name is in a form that is not read")
 	}
 	return err
 }

@@ -29,6 +29,7 @@
 package srum
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -159,11 +160,11 @@ func (db *Database) readHeader(size int64) error {
 	}
 	db.header = header{size: size, pageSize: pageSize}
 	if n := int(pageSize); len(head) >= n && xor(head[4:n], signature) != checksum {
-		db.note(BadHeader, "", 0, 1, "header does not match its checksum")
+		db.note(BadHeader, "", 0, 1, "the header does not match its checksum")
 	}
 	const cleanlyClosed = 3
 	if state != cleanlyClosed {
-		db.note(Dirty, "", 52, 1, "database was not closed: its newest rows are in SRU*.log, which are not read")
+		db.note(Dirty, "", 52, 1, "it was not closed: its newest rows are in SRU*.log, which are not read")
 	}
 	return nil
 }
@@ -353,14 +354,17 @@ type Anomaly struct {
 	Detail string // in words
 }
 
-// String returns it in words.
-func (a Anomaly) String() string {
-	where := a.Table
-	if where == "" {
-		where = "database"
+// Text returns it in words, without its place in the file: "database: a page does not match its checksum; left out".
+func (a Anomaly) Text() string {
+	s := cmp.Or(a.Table, "database") + ": " + a.Detail
+	if a.Count > 1 {
+		s += fmt.Sprintf("; %d times in all", a.Count)
 	}
-	return fmt.Sprintf("%s: offset %#x: %d %s", where, a.Offset, a.Count, a.Detail)
+	return s
 }
+
+// String puts the place in front of [Anomaly.Text]: "offset 0x3000: ...".
+func (a Anomaly) String() string { return fmt.Sprintf("offset %#x: %s", a.Offset, a.Text()) }
 
 // Anomalies returns the damage seen so far: that of the catalog and the names, and that of the tables that were
 // read. There is one for each kind and table.

@@ -101,16 +101,18 @@ const (
 	OpenEvent                        // without an end
 	LongEvent                        // longer than is read; left out
 	Messages                         // the text has messages only, no fields
+	CutFile                          // the text ends behind an event, without the end of the element around all
 )
 
-var anomalyNames = [...]string{"", "bad-event", "open-event", "long-event", "messages-only"}
+var anomalyNames = [...]string{"", "bad-event", "open-event", "long-event", "messages-only", "cut-file"}
 
 // String returns a stable name.
 func (k AnomalyKind) String() string { return anomalyNames[k] }
 
 var anomalyTexts = [...]string{
-	"", "events are damaged and left out", "events have no end and are left out", "events are too long to be read and left out",
+	"", "the event is damaged and left out", "the event has no end and is left out", "the event is too long to be read and left out",
 	"only messages, no fields: convert the .etl with dump=XML, or hand in the .etl itself",
+	"the file is cut off behind an event",
 }
 
 // An Anomaly is what is wrong with a text: the first place, and how often.
@@ -120,12 +122,13 @@ type Anomaly struct {
 	Count  int
 }
 
-// String returns it in words.
+// String returns it in words, without its place.
 func (a Anomaly) String() string {
-	if a.Kind == Messages {
-		return anomalyTexts[a.Kind]
+	s := anomalyTexts[a.Kind]
+	if a.Count > 1 && a.Kind != Messages {
+		s += fmt.Sprintf("; %d times in all", a.Count)
 	}
-	return fmt.Sprintf("%d %s", a.Count, anomalyTexts[a.Kind])
+	return s
 }
 
 // HeadSize is how much of a file [Recognise] looks at.

@@ -212,6 +212,34 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// A text that is cut off behind an event says so; one without anything around its events is whole.
+func TestCutBehindEvent(t *testing.T) {
+	_, bare, _ := strings.Cut(head, "<Events>\n")
+	for _, test := range []struct {
+		text string
+		want string
+	}{
+		{head + failed + "</Events>\n", "[]"},
+		{head + failed, "[the file is cut off behind an event]"},
+		{head + strings.TrimSpace(failed), "[the file is cut off behind an event]"},
+		{head + failed + "</Even", "[the file is cut off behind an event]"},
+		{bare + failed, "[]"},
+		{failed, "[]"},
+		{head + failed + failed[:200], "[the event has no end and is left out]"},
+		{head + failed[:200] + failed + failed[:200], "[the event has no end and is left out; 2 times in all]"},
+	} {
+		r, _ := read(t, []byte(test.text))
+		if got := fmt.Sprint(r.Anomalies()); got != test.want {
+			t.Errorf("...%q: %s, want %s", test.text[max(0, len(test.text)-20):], got, test.want)
+		}
+		for _, a := range r.Anomalies() {
+			if a.Kind == tracetext.CutFile && a.Offset != int64(len(test.text)) {
+				t.Errorf("at %d of %d", a.Offset, len(test.text))
+			}
+		}
+	}
+}
+
 func TestReadError(t *testing.T) {
 	broken := errors.New("broken")
 	long := head + strings.Repeat(named, 100)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/xmlscan"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -54,6 +55,8 @@ func (r *Reader) readXML(yield func(*Entry) bool) error {
 		base int64 // of buf in the text
 		e    Entry
 		p    xmlParser
+
+		around xmlscan.Around
 	)
 	closing := []byte("</Event>")
 	drop := func(n int) {
@@ -70,10 +73,14 @@ func (r *Reader) readXML(yield func(*Entry) bool) error {
 			if !open {
 				at, ok := element(buf[used:], "<Event")
 				if !ok {
-					used = max(used, len(buf)-len("<Event"))
+					at = max(0, len(buf)-used-len("<Event"))
+				}
+				around.Pass(buf[used : used+at])
+				used += at
+				if !ok {
 					break
 				}
-				used += at
+				around.Begin()
 				open, searched = true, 1
 			}
 			b := buf[used:]
@@ -111,8 +118,12 @@ func (r *Reader) readXML(yield func(*Entry) bool) error {
 		switch err {
 		case nil:
 		case io.EOF, io.ErrUnexpectedEOF:
-			if open {
+			around.Pass(buf)
+			switch {
+			case open:
 				r.note(OpenEvent, base)
+			case around.Open():
+				r.note(CutFile, base+int64(len(buf)))
 			}
 			return nil
 		default:

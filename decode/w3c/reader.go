@@ -97,7 +97,11 @@ func (r *Reader) Coverage() Coverage { return r.coverage }
 func (r *Reader) Anomalies() []Anomaly {
 	list := slices.Clone(r.anomalies)
 	if r.in.zeros > 0 {
-		list = append(list, Anomaly{ZeroFilled, 0, r.in.zerosAt, r.in.zeros, "bytes are zero: the machine stopped hard, or the log was copied while open"})
+		zeros := "1 byte is"
+		if r.in.zeros > 1 {
+			zeros = fmt.Sprintf("%d bytes are", r.in.zeros)
+		}
+		list = append(list, Anomaly{ZeroFilled, 0, r.in.zerosAt, r.in.zeros, zeros + " zero: the machine stopped hard, or the log was copied while open"})
 	}
 	return list
 }
@@ -175,10 +179,10 @@ func (r *Reader) parseDate(b []byte) (etl.Time, bool) {
 // parse returns the entry that a line is, or nil.
 func (r *Reader) parse(line line) *Entry {
 	if line.long {
-		r.note(LongLine, line, "lines are longer than %d bytes; read up to there", maxLine)
+		r.note(LongLine, line, "the line is longer than %d bytes; read up to there", maxLine)
 	}
 	if line.open {
-		r.note(NoLineEnd, line, "line has no end: the file may be cut off in it")
+		r.note(NoLineEnd, line, "the last line has no end: the file may be cut off in it")
 	}
 	text := bytes.TrimRight(line.text, "\r \t")
 	if len(text) == 0 {
@@ -195,23 +199,23 @@ func (r *Reader) parse(line line) *Entry {
 	fault, ok := r.arrange(e)
 	if !ok || !r.date.set(e, r.parseDate) {
 		if r.layout != nil {
-			r.note(BadLine, line, "lines are no entries: %.80q", text)
+			r.note(BadLine, line, "the line is no entry: %.80q", text)
 		}
 		return nil
 	}
 	switch fault {
 	case ShortLine:
-		r.note(fault, line, "lines have fewer values than #Fields: %d of %d", len(e.values), len(e.layout.fields))
+		r.note(fault, line, "the line has fewer values than #Fields: %d of %d", len(e.values), len(e.layout.fields))
 	case SurplusValues:
-		r.note(fault, line, "lines have more values than #Fields, for blanks in one of them")
+		r.note(fault, line, "the line has more values than #Fields, for blanks in one of them")
 	}
 	if e.Dated == NoDate {
-		r.note(Undated, line, "lines have no date, nor has the header or the file's name")
+		r.note(Undated, line, "the line has no date, nor has the header or the file's name")
 	}
 	for _, i := range e.layout.numbers {
 		if v := e.value(int(i)); len(v) > 0 {
 			if _, ok := parseNumber(v, e.layout.fields[i].bits); !ok {
-				r.note(BadValue, line, "values are no numbers, or too great: %s is %.80q", e.layout.fields[i].name, v)
+				r.note(BadValue, line, "a value is no number, or too great: %s is %.80q", e.layout.fields[i].name, v)
 			}
 		}
 	}
@@ -265,7 +269,7 @@ func (r *Reader) directive(text []byte, line line) {
 		}
 		r.names = append(r.names[:0], value...)
 		if r.layout = newLayout(string(value), r.software); r.layout == nil {
-			r.note(ForeignFields, line, "#Fields lines are not those of a log of HTTP requests: %.80q", value)
+			r.note(ForeignFields, line, "#Fields is not that of a log of HTTP requests: %.80q", value)
 		}
 	}
 }
@@ -374,13 +378,21 @@ type Anomaly struct {
 	Detail string // what about the first
 }
 
-// String returns "line 7 at offset 0x1f4: 3 lines have fewer values than #Fields: 4 of 15".
+// Text returns it in words, without its place: "the line has fewer values than #Fields: 4 of 15; 3 times in all".
+func (a Anomaly) Text() string {
+	if a.Count < 2 || a.Kind == ZeroFilled {
+		return a.Detail
+	}
+	return fmt.Sprintf("%s; %d times in all", a.Detail, a.Count)
+}
+
+// String puts the place in front of [Anomaly.Text]: "line 7 at offset 0x1f4: ...".
 func (a Anomaly) String() string {
 	place := fmt.Sprintf("offset %#x", a.Offset)
 	if a.Line > 0 {
 		place = fmt.Sprintf("line %d at %s", a.Line, place)
 	}
-	return fmt.Sprintf("%s: %d %s", place, a.Count, a.Detail)
+	return place + ": " + a.Text()
 }
 
 // note counts an anomaly. Only the first of a kind is put into words.

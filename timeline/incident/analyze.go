@@ -11,6 +11,7 @@ import (
 // Request.Input and the inputs of the result count as Inputs does.
 func (inc *Incident) Analyze(opts timeline.Options) *timeline.Result {
 	b := timeline.NewBuilder(opts)
+	inc.from, inc.to = opts.Filter.Span()
 	sessions := make([]*timeline.Session, len(inc.Inputs))
 	for i, in := range inc.Inputs {
 		sessions[i] = b.Input(in.describe())

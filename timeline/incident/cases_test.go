@@ -1,11 +1,13 @@
 package incident_test
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,5 +63,44 @@ func TestCases(t *testing.T) {
 				t.Errorf("%s; allowed are %s, at most %s", told, strings.Join(c.Allowed, " "), c.Strongest)
 			}
 		})
+	}
+}
+
+// sharedCases is a table of the cases that other tools are held to as well. It lies beside the project, if at all.
+const sharedCases = "../../../shared/facts/errors/cases.tsv"
+
+// What case.txt allows is what the table allows.
+func TestCasesTable(t *testing.T) {
+	table, err := os.ReadFile(sharedCases)
+	if errors.Is(err, fs.ErrNotExist) && os.Getenv("ETWHY_SAMPLES") != "required" {
+		t.Skip("the table is not there")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[int]incidenttest.Case{}
+	for i, line := range strings.Split(strings.TrimSpace(string(table)), "\n") {
+		columns := strings.Split(strings.TrimRight(line, "\r"), "\t")
+		if i == 0 {
+			continue // names of the columns
+		}
+		n, err := strconv.Atoi(columns[0])
+		if err != nil || len(columns) < 4 {
+			t.Fatalf("line %d of the table: %q", i+1, line)
+		}
+		allowed[n] = incidenttest.Case{Number: n, Allowed: strings.Fields(columns[2]), Strongest: columns[3]}
+	}
+	folders, err := filepath.Glob(casesFolder + "/*/case.txt")
+	if err != nil || len(folders) != len(allowed) {
+		t.Errorf("%d cases, the table has %d (%v)", len(folders), len(allowed), err)
+	}
+	for _, name := range folders {
+		c, err := incidenttest.ReadCase(os.DirFS(filepath.Dir(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := allowed[c.Number]; !slices.Equal(c.Allowed, want.Allowed) || c.Strongest != want.Strongest {
+			t.Errorf("case %d allows %v, at most %s; the table %v, at most %s", c.Number, c.Allowed, c.Strongest, want.Allowed, want.Strongest)
+		}
 	}
 }

@@ -211,13 +211,23 @@ func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
 	in.cover(c.First, c.Last)
 	in.Lines, in.Entries = int(log.Lines()), int(c.Entries)
 	in.tell = func(s *timeline.Session) {
+		narrow := options
+		if inc.from != 0 { // what lies around it may be another witness, or tell how other requests fared
+			narrow.From = inc.from - around
+		}
+		if inc.to != 0 {
+			narrow.To = inc.to + around
+		}
 		inc.again(in, func(r *io.SectionReader) {
-			for e, err := range w3c.NewReader(r, options).Entries() {
+			n := 0
+			for e, err := range w3c.NewReader(r, narrow).Entries() {
 				if err != nil {
 					return
 				}
+				n++
 				s.LogEntry(e)
 			}
+			s.Passed(in.Entries - n)
 		})
 	}
 	return failed
@@ -227,6 +237,7 @@ func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
 func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 	log := eventlog.NewReader(r, r.Size(), eventlog.Options{Name: in.Path})
 	var told []*eventlog.Entry
+	facts := 0
 	var failed error
 	for e, err := range log.Entries() {
 		if err != nil {
@@ -237,9 +248,14 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 		if e.Channel != "" && !slices.Contains(in.Channels, e.Channel) && len(in.Channels) < maxChannels {
 			in.Channels = append(in.Channels, e.Channel)
 		}
-		if _, ok := e.Fact(); ok && len(told) < maxTold {
-			told = append(told, e.Clone())
+		if _, ok := e.Fact(); ok {
+			if facts++; facts <= maxTold {
+				told = append(told, e.Clone())
+			}
 		}
+	}
+	if facts > maxTold {
+		in.Damage = append(in.Damage, Damage{"too-many", -1, fmt.Sprintf("%d entries tell of web servers: those after the first %d are left out", facts, maxTold)})
 	}
 	for _, a := range log.Anomalies() {
 		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, withoutOffset(a.String(), a.Offset)})
@@ -396,6 +412,9 @@ func (inc *Incident) scanSRUM(in *Input, r *io.SectionReader) error {
 	}
 	return failed
 }
+
+// around is how much more of a log is read than the time that is asked for.
+const around = 10 * timeline.Minute
 
 // maxWatched bounds the minutes in which a log saw something go wrong: a month.
 const maxWatched = 31 * 24 * 60

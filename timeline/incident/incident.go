@@ -1,8 +1,14 @@
-// Package incident opens all files of one incident: it recognises what each one is, by content and
-// not by name, looks into containers, and hands the events to a timeline.
+// Package incident opens all files of one incident: it recognises what each one is, by content and not by name, looks
+// into containers, and hands what it reads to a timeline. It is the only package that knows every format.
 //
-//	paths ─► Add ─► recognise ─► inputs ─► Scan (pass 1: metadata, processes, loss)
-//	                                └────► Analyze, Events (pass 2: by time)
+//	paths ─► Add ─► recognise ─► inputs ─► Scan ─► Analyze: 1. settings: configuration, console texts
+//	        folders  formats,     files     each            2. traces, by time
+//	        .cab     known        rest      once            3. FREB, event logs, HTTPERR, pages, counters
+//	        .zip .gz              closed                    4. IIS logs: what the others know of, or failed
+//
+// Scan reads every input once: of a trace the metadata, processes and losses; of a log its span, damage, and the minutes
+// in which something failed; all else it keeps. Analyze tells a timeline in the order above, since which lines of a large
+// log are kept depends on what the other files know. Files are closed between the passes, traces excepted.
 package incident
 
 import (
@@ -130,6 +136,8 @@ type Incident struct {
 	opts  Options
 	paths map[string]int
 	close []io.Closer // what is open
+
+	from, to etl.Time // that an analysis is about; 0 = open
 
 	settings struct { // what configuration files say that others are read by
 		sync.Mutex
@@ -355,12 +363,16 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	n, err := io.ReadFull(r, head)
 	head = head[:n]
 	cut := err != nil && err != io.EOF && err != io.ErrUnexpectedEOF
-	if kind, _ := recognise(head, size); kind == timeline.KindOther || kind == packed || inc.nested(container) && (kind == timeline.KindCab || kind == timeline.KindZip) || cut {
+	kind, _ := recognise(head, size)
+	deep := (kind == timeline.KindCab || kind == timeline.KindZip) && inc.nested(container)
+	if kind == timeline.KindOther || kind == packed || deep || cut {
 		in := inc.input(label, container, timeline.KindOther)
 		in.Size, in.named, in.unread, in.Note = size, named, true, noteOf(label, head)
 		switch {
 		case cut:
 			in.Err = err
+		case deep:
+			in.Err = fmt.Errorf("a container inside %d others: unpack it", maxNested)
 		case named:
 			in.Err = unknown(label, in.Note, head, size)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/etwhy/etwhy/timeline"
 )
 
 // Texts of which each tells something of its machine, or nothing.
@@ -44,6 +46,16 @@ func TestMachines(t *testing.T) {
 			"10.0.0.12: u_ex.log\nWEB02.corp.example: a.xml\nWEB03: b.xml"},
 		{"folders without a name", map[string]string{"one/urlacl.txt": urlacl, "two/urlacl.txt": urlacl},
 			"one: urlacl.txt\ntwo: urlacl.txt"},
+		{"a name around a folder with an address", map[string]string{"s.events.txt": eventsOfWEB03, "WEB02/u_ex.log": logAt11, "WEB02/urlacl.txt": urlacl},
+			"10.0.0.11: u_ex.log urlacl.txt\nWEB03: s.xml"},
+		{"an address around a folder with a name", map[string]string{"u_ex.log": logAt11, "WEB03/s.events.txt": eventsOfWEB03},
+			"10.0.0.11: u_ex.log\nWEB03: s.xml"},
+		{"folders by kind", map[string]string{"s.events.txt": eventsOfWEB02, "LogFiles/W3SVC1/u_ex.log": logAt11, "config/urlacl.txt": urlacl},
+			"WEB02.corp.example: s.xml u_ex.log urlacl.txt"},
+		{"folders of any name in one of the machine's", map[string]string{"ARR/u_ex.log": logAt12, "WEB02/sys/s.events.txt": eventsOfWEB02, "WEB02/web/u_ex.log": logAt11},
+			"10.0.0.12: u_ex.log\nWEB02.corp.example: s.xml u_ex.log"},
+		{"a stray file of a machine with a folder of its own", map[string]string{"A/s.events.txt": eventsOfWEB03, "A/u_ex.log": logAt11, "WEB03/t.events.txt": eventsOfWEB03 + " \n"},
+			"10.0.0.11: u_ex.log\nWEB03: s.xml t.xml"},
 	}
 	for _, tt := range tests {
 		res := caseResult(t, folder(t, tt.files), "case")
@@ -59,6 +71,37 @@ func TestMachines(t *testing.T) {
 		slices.Sort(lines)
 		if got := strings.Join(lines, "\n"); got != tt.want {
 			t.Errorf("%s:\n%s\nwant\n%s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// What rests on files that only their folder joins is not certain.
+func TestJoinedByFolder(t *testing.T) {
+	const (
+		events = "channel System\n2026-03-05T09:14:07Z Microsoft-Windows-WAS 5002 warning AppPoolID=Shop\n"
+		errors = "#Software: Microsoft HTTP API 2.0\n#Version: 1.0\n#Date: 2026-03-05 09:10:00\n" +
+			"#Fields: date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status s-siteid s-reason s-queuename\n" +
+			"2026-03-05 09:10:00 10.0.1.21 49300 10.0.0.11 80 HTTP/1.1 GET / 400 - BadRequest -\n" +
+			"2026-03-05 09:14:09 10.0.1.21 49301 10.0.0.11 80 HTTP/1.1 GET / 503 2 AppOffline Shop\n"
+	)
+	tests := []struct {
+		name, folder, computer string
+		want                   timeline.Confidence
+	}{
+		{"the folder has the name", "WEB02/", "WEB02", timeline.Certain},
+		{"the folder has another name", "WEB02/", "WEB09", timeline.Likely},
+		{"no folder", "", "WEB02", timeline.Likely},
+	}
+	for _, tt := range tests {
+		res := caseResult(t, folder(t, map[string]string{
+			tt.folder + "httperr1.log": errors, tt.folder + "s.events.txt": "computer " + tt.computer + "\n" + events,
+		}), "case")
+		list := failed(res)
+		if len(list) != 1 || list[0].Verdict.ID != "Q1" || list[0].Verdict.Confidence != tt.want {
+			t.Errorf("%s: %d requests, verdict %+v", tt.name, len(list), list[0].Verdict)
+		}
+		if doubt := strings.Contains(list[0].Verdict.Open, "only their folder says so"); doubt != (tt.want != timeline.Certain) {
+			t.Errorf("%s: %q", tt.name, list[0].Verdict.Open)
 		}
 	}
 }

@@ -3,8 +3,10 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -12,33 +14,76 @@ import (
 	"github.com/etwhy/etwhy/timeline"
 )
 
-// A group is a set of requests that ended alike: same verdict, server and phase.
+// A group is a set of requests that ended alike: same cause, at the same server.
 type group struct {
 	outcome  timeline.Outcome
 	requests []*timeline.Request // in start order
-	servers  map[string]bool     // by target
+	servers  map[string]bool     // by site
 	varied   bool                // the titles of their verdicts differ
+	told     *timeline.Request   // the first of those with the surest verdict
 }
 
 // first returns the request that stands for the group.
-func (g *group) first() *timeline.Request { return g.requests[0] }
+func (g *group) first() *timeline.Request { return g.told }
 
-// groupKey is what is alike. The code is part of it: one verdict covers several.
+// add takes another request, that went to a site.
+func (g *group) add(r *timeline.Request, site string) {
+	g.requests = append(g.requests, r)
+	if site != "" {
+		g.servers[site] = true
+	}
+	switch {
+	case g.told == nil:
+		g.told = r
+	case r.Verdict == nil || g.told.Verdict == nil:
+	default:
+		g.varied = g.varied || r.Verdict.Title != g.told.Verdict.Title
+		if r.Verdict.Confidence > g.told.Verdict.Confidence {
+			g.told = r
+		}
+	}
+}
+
+// lesser says of how many requests of a group the verdict is less sure than that of the one that is told of.
+func (g *group) lesser() string {
+	if g.told.Verdict == nil {
+		return ""
+	}
+	n, least := 0, g.told.Verdict.Confidence
+	for _, r := range g.requests {
+		if r.Verdict != nil && r.Verdict.Confidence < g.told.Verdict.Confidence {
+			n++
+			least = min(least, r.Verdict.Confidence)
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	what := "only " + least.String()
+	if least == timeline.Possible && g.told.Verdict.Confidence == timeline.Certain {
+		what = "less sure"
+	}
+	return fmt.Sprintf("%s of %s %s %s: fewer files know %s.", thousands(n), thousands(len(g.requests)), either(n, "is", "are"), what, either(n, "it", "them"))
+}
+
+// groupKey is what is alike: of requests with a verdict what that says, of others how they ended.
 type groupKey struct {
-	outcome timeline.Outcome
-	verdict string
-	phase   timeline.PhaseName
-	target  string
-	code    timeline.Code
-	status  int
-	sure    timeline.Confidence
+	verdict, words string // the title, without what differs from one request to the next
+	site           string
+	phase          timeline.PhaseName
+	code           timeline.Code
+	status         int
 }
 
 // saidKey is what is said of a request. What is said in the same words is alike, whatever else is not.
-type saidKey struct {
-	verdict, title string
-	sure           timeline.Confidence
-}
+type saidKey struct{ verdict, title string }
+
+// varying is what differs in titles that tell of the same cause: addresses, durations, counts. A status does not: it
+// tells one cause from another.
+var varying = regexp.MustCompile(`\[[0-9A-Fa-f:.]+\](:\d+)?|\b\d+(\.\d+){3}(:\d+)?\b|\b\d[\d,.:]*( (ms|s|min|bytes|%))\b|\b(\d{1,2}|\d{4,}|\d{1,3}(,\d{3})+)\b`)
+
+// wording returns a title without the numbers in it. Those of a name, as in WEB02, stay.
+func wording(title string) string { return varying.ReplaceAllString(title, "#") }
 
 // target is where a request went: the address of the server, or else the host that it asked for.
 func target(r *timeline.Request) string {
@@ -57,53 +102,84 @@ func target(r *timeline.Request) string {
 const maxGroups = 8
 
 // groups returns the requests with an outcome in groups, the largest first. If there are many, the
-// target does not tell them apart.
-func groups(requests []*timeline.Request, outcome timeline.Outcome) []*group {
-	if out := groupBy(requests, outcome, true); len(out) <= maxGroups {
+// server does not tell them apart.
+func (a *Analysis) groups(requests []*timeline.Request, outcome timeline.Outcome) []*group {
+	if out := a.groupBy(requests, outcome, true); len(out) <= maxGroups {
 		return out
 	}
-	return groupBy(requests, outcome, false)
+	return a.groupBy(requests, outcome, false)
 }
 
-func groupBy(requests []*timeline.Request, outcome timeline.Outcome, byTarget bool) []*group {
+func (a *Analysis) groupBy(requests []*timeline.Request, outcome timeline.Outcome, bySite bool) []*group {
 	var out []*group
+	site := a.sites()
 	index, said := map[groupKey]*group{}, map[saidKey]*group{}
+	worded := map[[2]string]string{} // by title and target
 	for _, r := range requests {
 		if r.Outcome != outcome {
 			continue
 		}
-		key := groupKey{outcome: outcome, phase: r.Phase, code: r.Error}
-		to := target(r)
-		if byTarget {
-			key.target = to
-		}
-		var words saidKey
+		at, key := site(r), groupKey{}
 		if v := r.Verdict; v != nil {
-			key.verdict, key.sure = v.ID, v.Confidence
-			words = saidKey{v.ID, v.Title, v.Confidence}
+			say := [2]string{v.Title, target(r)}
+			w, ok := worded[say]
+			if !ok {
+				w = wording(ofAny(v.Title, r))
+				worded[say] = w
+			}
+			key = groupKey{verdict: v.ID, words: w}
+		} else {
+			key = groupKey{phase: r.Phase, code: r.Error}
+			if r.Phase == "" {
+				key.status = r.Status // the answer is the failure
+			}
 		}
-		if r.Phase == "" {
-			key.status = r.Status // the answer is the failure
+		if bySite {
+			key.site = at
 		}
 		g := index[key]
-		if g == nil && r.Verdict != nil {
-			g = said[words]
+		if v := r.Verdict; g == nil && v != nil {
+			g = said[saidKey{v.ID, v.Title}]
 		}
 		if g == nil {
 			g = &group{outcome: outcome, servers: map[string]bool{}}
-			index[key], said[words] = g, g
 			out = append(out, g)
 		}
-		g.requests = append(g.requests, r)
-		if to != "" {
-			g.servers[to] = true
+		index[key] = g
+		if v := r.Verdict; v != nil && said[saidKey{v.ID, v.Title}] == nil {
+			said[saidKey{v.ID, v.Title}] = g
 		}
-		if first := g.first(); r.Verdict != nil && r.Verdict.Title != first.Verdict.Title {
-			g.varied = true
-		}
+		g.add(r, at)
 	}
 	slices.SortStableFunc(out, func(a, b *group) int { return cmp.Compare(len(b.requests), len(a.requests)) })
 	return out
+}
+
+// sites returns a function that says where a request went: to which machine, if the files tell, or else the
+// address. A machine may have several.
+func (a *Analysis) sites() func(*timeline.Request) string {
+	machines := map[string]string{}
+	for i, m := range a.Machines {
+		for _, address := range m.Addresses {
+			machines[address] = fmt.Sprintf("machine %d", i)
+		}
+	}
+	return func(r *timeline.Request) string {
+		if r.Side == timeline.Server && r.Input >= 0 && r.Input < len(a.Traces) {
+			if i := slices.Index(a.Machines, a.Traces[r.Input].Machine); i >= 0 {
+				return fmt.Sprintf("machine %d", i)
+			}
+		}
+		t := target(r)
+		host, port, err := net.SplitHostPort(t)
+		if err != nil {
+			host = t
+		}
+		if m := machines[host]; m != "" {
+			return m + ":" + port
+		}
+		return t
+	}
 }
 
 // title says how the requests of a group ended, as a clause.
@@ -224,8 +300,10 @@ func owners(requests []*timeline.Request) string {
 }
 
 // answers counts the status codes of the requests that went well, the most frequent first.
-func answers(requests []*timeline.Request) string {
+// More of them may have been counted by status.
+func answers(requests []*timeline.Request, more map[int]int) string {
 	n := map[int]int{}
+	maps.Copy(n, more)
 	silent := 0
 	for _, r := range requests {
 		switch {

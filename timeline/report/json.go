@@ -212,12 +212,13 @@ type summaryJSON struct {
 	Probes       int         `json:"probes"`
 	Background   int         `json:"background"`
 	Unattributed int         `json:"unattributed"` // but of these
-	Counted      countedJSON `json:"counted"`      // lines of logs that are no requests here for want of room
+	Counted      countedJSON `json:"counted"`      // of the requests, those that are not listed: lines of logs beyond what there is room for
 }
 
 type countedJSON struct {
-	OK     int `json:"ok"`
-	Failed int `json:"failed"`
+	OK        int `json:"ok"`
+	Failed    int `json:"failed"`
+	Cancelled int `json:"cancelled"`
 }
 
 type verdictCountJSON struct {
@@ -407,11 +408,12 @@ func (a *Analysis) newVerdict(v *timeline.Verdict) *verdictJSON {
 func (a *Analysis) newSummary() summaryJSON {
 	n := a.count()
 	out := summaryJSON{
-		Requests: len(a.Requests), OK: n[timeline.OK], Failed: n[timeline.Failed],
+		Requests: n[timeline.OK] + n[timeline.Failed] + n[timeline.Cancelled] + n[timeline.Unfinished], OK: n[timeline.OK], Failed: n[timeline.Failed],
 		Cancelled: n[timeline.Cancelled], Unfinished: n[timeline.Unfinished],
 		FilteredOut: a.FilteredOut, Verdicts: []verdictCountJSON{}, Unattributed: a.Unattributed,
 	}
-	out.Counted.OK, out.Counted.Failed = a.onlyCounted()
+	more := a.counted()
+	out.Counted = countedJSON{OK: more.OK, Failed: more.Failed, Cancelled: more.Cancelled}
 	for _, r := range a.Aside {
 		if r.Traffic == timeline.Probe {
 			out.Probes++

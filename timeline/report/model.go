@@ -129,20 +129,19 @@ func (a *Analysis) inputAt(i int) *Input {
 	return &a.Inputs[i]
 }
 
-// onlyCounted returns how many lines of logs went well and failed that are no requests here. No filter looks at them.
-func (a *Analysis) onlyCounted() (ok, failed int) {
-	if a.Filter != "" {
-		return 0, 0
-	}
+// counted returns the counts of the lines of logs that are no requests here, for want of room.
+func (a *Analysis) counted() timeline.Tally {
+	var sum timeline.Tally
 	for i := range a.Traces {
-		ok += a.Traces[i].Counted
-		failed += a.Traces[i].CountedFailed
+		sum.Add(&a.Traces[i].Counted)
 	}
-	return ok, failed
+	return sum
 }
 
-// count returns the number of selected requests by outcome.
+// count returns the number of selected requests by outcome, those that are only counted included.
 func (a *Analysis) count() (n [timeline.Cancelled + 1]int) {
+	more := a.counted()
+	n[timeline.OK], n[timeline.Failed], n[timeline.Cancelled] = more.OK, more.Failed, more.Cancelled
 	for _, r := range a.Requests {
 		n[r.Outcome]++
 	}

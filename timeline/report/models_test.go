@@ -315,7 +315,7 @@ var models = map[string]func() *Analysis{
 			r := receiveTimeout(at("12:26:00").Add(time.Duration(i) * ms(40)))
 			r.Outcome, r.Error, r.WinHTTP, r.Timer = timeline.Cancelled, timeline.Code(i%10), timeline.WinHTTPCode{}, nil
 			r.Phases[2].Outcome, r.Phases[2].Error = timeline.Cancelled, 0
-			r.Verdict.ID, r.Verdict.Title = "R8", fmt.Sprintf("the caller gave up after %d s", i)
+			r.Verdict.ID, r.Verdict.Title = "R8", fmt.Sprintf("the caller gave up after %d s, in way %c", i, 'a'+i%10)
 			list = append(list, r)
 		}
 		return analysis(append(list, many(12, "192.168.0.216:80")...)...)

@@ -22,12 +22,12 @@ const (
 
 // analysisScreen answers: what failed, where, why, how sure, what next.
 func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
-	failed := groups(a.Requests, timeline.Failed)
+	failed := a.groups(a.Requests, timeline.Failed)
 	tell := func(s *screen) { s.failures(failed) }
 	switch {
 	case len(failed) > 0:
 	case len(a.Requests) > 0:
-		unhappy := slices.Concat(groups(a.Requests, timeline.Unfinished), groups(a.Requests, timeline.Cancelled), groups(judged(a.Requests), timeline.OK))
+		unhappy := slices.Concat(a.groups(a.Requests, timeline.Unfinished), a.groups(a.Requests, timeline.Cancelled), a.groups(judged(a.Requests), timeline.OK))
 		tell = func(s *screen) { s.healthy(unhappy) }
 	default:
 		tell = (*screen).nothing
@@ -92,8 +92,9 @@ func (s *screen) failures(failed []*group) {
 	for _, g := range failed {
 		total += len(g.requests)
 	}
-	ok, bad := s.onlyCounted()
-	all := len(s.Requests) + ok + bad
+	more := s.Analysis.counted()
+	bad := more.Failed
+	all := len(s.Requests) + more.Total()
 	head := fmt.Sprintf("%s of %s", thousands(total+bad), plural(all, "request"))
 	if all == 1 {
 		head = "The only request"
@@ -157,9 +158,8 @@ func (s *screen) failures(failed []*group) {
 // healthy tells of requests none of which failed, and of those that did not go well either.
 func (s *screen) healthy(unhappy []*group) {
 	n := s.count()
-	counted, _ := s.onlyCounted()
-	all := len(s.Requests) + counted
-	n[timeline.OK] += counted
+	more := s.Analysis.counted()
+	all := len(s.Requests) + more.Total()
 	s.discovery()
 	head := "No failed requests: " + thousands(all)
 	served := !slices.ContainsFunc(s.Requests, func(r *timeline.Request) bool { return r.Side != timeline.Server })
@@ -183,8 +183,12 @@ func (s *screen) healthy(unhappy []*group) {
 			slowest = r
 		}
 	}
-	if slowest != nil && slowest.Duration() > 0 {
-		head += " Slowest " + took(slowest.Duration()) + "."
+	longest := more.Slowest
+	if slowest != nil {
+		longest = max(longest, slowest.Duration())
+	}
+	if longest > 0 {
+		head += " Slowest " + took(longest) + "."
 	}
 	s.headline(head, false)
 	s.warnings()
@@ -204,7 +208,7 @@ func (s *screen) healthy(unhappy []*group) {
 	s.others(unhappy[min(len(unhappy), s.shown):])
 	s.blank()
 	s.servers(nil)
-	if t := answers(s.Requests); t != "" {
+	if t := answers(s.Requests, more.Statuses); t != "" {
 		s.labelled("Answers:", sentence(t))
 	}
 	s.repeated()
@@ -713,13 +717,13 @@ func (s *screen) servers(r *timeline.Request) {
 			if !t.Success.IsZero() {
 				last = clock(t.Success)
 			}
-			rows = append(rows, []string{t.Server, thousands(t.Tried), thousands(t.Connected), thousands(t.Tried - t.Connected), last})
+			rows = append(rows, []string{t.Server, thousands(t.Tried), thousands(t.Connected), thousands(t.Tried - t.Connected - t.Unclear), last})
 		}
 		s.table([]tableColumn{{title: "Server"}, {title: "tried", right: true}, {title: "connected", right: true},
 			{title: "not connected", right: true}, {title: "last success"}}, rows)
 	} else {
 		for _, t := range stats {
-			row := []string{t.Server, thousands(t.Tried), thousands(t.Failed), thousands(t.Retried), thousands(t.Tried - t.Connected), "", "", "", ""}
+			row := []string{t.Server, thousands(t.Tried), thousands(t.Failed), thousands(t.Retried), thousands(t.Tried - t.Connected - t.Unclear), "", "", "", ""}
 			if f := t.FirstByte; f.URL != "" || f.Slowest > 0 {
 				copy(row[5:], []string{took(f.Median), took(f.P95), took(f.Slowest),
 					shorten(strings.TrimSpace(f.Method+" "+shortURL(f.URL)), 40)})
@@ -729,7 +733,7 @@ func (s *screen) servers(r *timeline.Request) {
 		columns := []tableColumn{{title: "Server"}, {title: "requests", right: true}, {title: "failed", right: true},
 			{title: "retried", right: true, spare: true}, {title: "not connected", right: true}, {title: "first byte: median", right: true},
 			{title: "95 %", right: true, spare: true}, {title: "slowest", right: true}, {spare: true}}
-		if !slices.ContainsFunc(stats, func(t timeline.ServerStats) bool { return t.Tried > t.Connected }) {
+		if !slices.ContainsFunc(stats, func(t timeline.ServerStats) bool { return t.Tried > t.Connected+t.Unclear }) {
 			const connected = 4 // all were: nothing to say
 			columns = slices.Delete(columns, connected, connected+1)
 			for i, row := range rows {
@@ -799,13 +803,13 @@ func (s *screen) also() {
 
 // counted says which requests were not looked at one by one.
 func (s *screen) counted() {
-	ok, failed := s.onlyCounted()
-	if ok+failed == 0 {
+	more := s.Analysis.counted()
+	if more.Total() == 0 {
 		return
 	}
-	t := plural(ok+failed, "line") + " of logs"
-	if failed > 0 {
-		t += fmt.Sprintf(", %s of them about requests that failed", thousands(failed))
+	t := plural(more.Total(), "line") + " of logs"
+	if more.Failed > 0 {
+		t += fmt.Sprintf(", %s of them about requests that failed", thousands(more.Failed))
 	}
 	s.labelled("Only counted, not looked at one by one:", t+"; an exchange that two servers log counts twice.")
 }

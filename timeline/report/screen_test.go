@@ -212,7 +212,8 @@ func TestHostsApart(t *testing.T) {
 			t.Errorf("no %q in\n%s", title, text)
 		}
 	}
-	all := groupBy(models["unknown-servers"]().Requests, timeline.Failed, false)
+	m := models["unknown-servers"]()
+	all := m.groupBy(m.Requests, timeline.Failed, false)
 	if got := all[0].title(); got != "a server refused the connection (2 servers, first alpha)" {
 		t.Errorf("title of two hosts: %s", got)
 	}
@@ -232,7 +233,7 @@ func TestTitleOfMany(t *testing.T) {
 	} {
 		r := &timeline.Request{Server: c.server, Host: c.host, Verdict: &timeline.Verdict{Title: c.verdict}}
 		other := &timeline.Request{Server: "10.9.9.9:80", Verdict: &timeline.Verdict{Title: "another"}}
-		g := &group{requests: []*timeline.Request{r, other, other}, servers: map[string]bool{target(r): true, "10.9.9.9:80": true}}
+		g := &group{told: r, requests: []*timeline.Request{r, other, other}, servers: map[string]bool{target(r): true, "10.9.9.9:80": true}}
 		want := c.want + " (2 servers"
 		if first := target(r); first != "" {
 			want += ", first " + first
@@ -425,7 +426,7 @@ func TestRowWithoutPhases(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	list := many(3, "10.0.0.1:80")
 	list[2].Outcome = timeline.Cancelled
-	if got := answers(list); got != "2 x 200" {
+	if got := answers(list, nil); got != "2 x 200" {
 		t.Errorf("answers: %s", got)
 	}
 }

@@ -205,7 +205,9 @@ func onlyCounted() *Analysis {
 	a := analysis(many(40, "192.168.0.216:80")...)
 	a.Inputs = append(a.Inputs, from("ARR01", "arr", "u_ex110722.log", timeline.KindIISLog, "00:00:01", "23:59:58", 41240))
 	a.Inputs[1].Start, a.Inputs[1].End = at("00:00:01"), at("23:59:58")
-	a.Traces = append(a.Traces, timeline.InputResult{Path: a.Inputs[1].Path, Counted: 41200})
+	a.Traces = append(a.Traces, timeline.InputResult{Path: a.Inputs[1].Path, Counted: timeline.Tally{
+		OK: 41200, Statuses: map[int]int{200: 41000, 304: 200}, Slowest: 90 * time.Second, Method: "GET", URL: "/export",
+	}})
 	return a
 }
 

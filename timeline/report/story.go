@@ -37,6 +37,9 @@ func (s *screen) story(g *group) (several bool) {
 		return false
 	}
 	several = s.proof(r, v, g.got() != "")
+	if t := g.lesser(); t != "" {
+		s.text(t, 2)
+	}
 	s.block(useful)
 	s.candidates(r, v)
 	if several {
@@ -126,14 +129,15 @@ func (s *screen) actions(g *group) {
 // summary tells of a group in few lines.
 func (s *screen) summary(g *group) {
 	r, last := g.first(), g.requests[len(g.requests)-1]
+	begun := g.requests[0].Start
 	var parts []string
 	if what := strings.TrimSpace(r.Method + " " + shorten(webAddress(r.URL), s.width/2)); what != "" {
 		parts = append(parts, what)
 	}
 	if !r.Start.IsZero() {
 		t := s.moment(r.Input, r.Start) + " UTC"
-		if r != last {
-			t = clock(r.Start) + " to " + clock(last.Start) + " UTC"
+		if len(g.requests) > 1 {
+			t = clock(begun) + " to " + clock(last.Start) + " UTC"
 		}
 		parts = append(parts, t)
 	}
@@ -145,7 +149,7 @@ func (s *screen) summary(g *group) {
 	if v == nil {
 		return
 	}
-	s.indented("How sure: " + sure(r, quotes{}))
+	s.indented(strings.TrimSpace("How sure: " + sure(r, quotes{}) + " " + g.lesser()))
 	if v.Open != "" {
 		s.indented("Cannot be told: " + sentence(v.Open))
 	}
@@ -202,7 +206,11 @@ func (s *screen) facts(g *group) {
 	s.parts("", parts)
 	if n := len(g.requests); n > 1 {
 		last := g.requests[n-1]
-		alike := fmt.Sprintf("The first of %s alike: %s", thousands(n), g.ids())
+		which := "The first"
+		if r != g.requests[0] {
+			which = "One"
+		}
+		alike := fmt.Sprintf("%s of %s alike: %s", which, thousands(n), g.ids())
 		if !last.Start.IsZero() {
 			verb := "started"
 			if begin(last).IsZero() && !s.isTrace(last.Input) {

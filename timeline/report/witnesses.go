@@ -614,7 +614,11 @@ func (s *screen) refusal(g *group) {
 	if len(first) > 0 {
 		s.block(extra)
 		last := g.requests[len(g.requests)-1]
-		s.text(either(len(g.requests), "The request: ", "The first of them: ")+strings.Join(first, " ")+
+		which := either(len(g.requests), "The request: ", "The first of them: ")
+		if r != g.requests[0] {
+			which = "One of them: "
+		}
+		s.text(which+strings.Join(first, " ")+
 			fmt.Sprintf(" at %s UTC (%s)", clock(r.Start), g.ids())+either(len(g.requests), "", "; the last at "+clock(last.Start))+".", 2)
 		s.block(needed)
 	}
