@@ -629,7 +629,11 @@ func (x *scene) sortOut(list []*occurrence) (own, nearby []*occurrence) {
 		}
 	}
 	if len(nearby) > 0 {
-		x.say("nearby", cmp.Or(nearby[0].Detail, "the application that the event tells of"))
+		name := nearby[0].Detail
+		if p, ok := spotOf(name); ok && p.name != "" {
+			name = strings.Trim(p.name+"/"+p.path, "/")
+		}
+		x.say("nearby", cmp.Or(name, "the one that the event tells of"))
 	}
 	return own, nearby
 }
@@ -638,19 +642,37 @@ func (x *scene) sortOut(list []*occurrence) (own, nearby []*occurrence) {
 func (x *scene) askFor(h *hosting) {
 	m, t := x.front, x.end()
 	from, to := x.r.Start-10*etl.Second, t+lateness
-	x.say("get system", m.missing(t, from, to, systemLog))
-	x.say("get application", m.missing(t, from, to, applicationLog))
-	x.say("get events", m.missing(t, from, to, systemLog, applicationLog))
-	config, traced, platform := "", "", ""
-	if !m.configured {
-		config = "from " + m.called() + " add web.config and applicationHost.config (has it a section aspNetCore, or a farm?)"
+	span := clockTime(from, "15:04") + " to " + clockTime(to, "15:04") + " UTC"
+	system, application := m.missing(t, from, to, systemLog), m.missing(t, from, to, applicationLog)
+	events := m.missing(t, from, to, systemLog, applicationLog)
+	config := "from " + m.called() + " add web.config and applicationHost.config (has it a section aspNetCore, or a farm?)"
+	traced := "switch Failed Request Tracing on for this site (status 400 to 599), and put its files with the IIS log into this folder"
+	platform := ""
+	if application != "" {
+		platform = "from the site's Kudu console get LogFiles/eventlog.xml and LogFiles/Application for " + span
 	}
-	if x.frebOf() == nil {
-		traced = "switch Failed Request Tracing on for this site (status 400 to 599), and put its files with the IIS log into this folder"
+	if h.platform { // Windows itself is out of reach there
+		system, application, events = "", platform, platform
+		config = "from the site's Kudu console get site/wwwroot/web.config (has it a section aspNetCore, or rules that pass requests on?)"
 	}
-	if !m.covers(applicationLog, t) {
-		platform = "from the site's Kudu console get LogFiles/eventlog.xml and LogFiles/Application for " + clockTime(from, "15:04") + " to " + clockTime(to, "15:04") + " UTC"
+	if m.configured {
+		config = ""
 	}
+	if x.frebOf() != nil {
+		traced = ""
+	}
+	log := "the IIS log of " + m.called() + " (sc-substatus, sc-win32-status)"
+	witnesses := log + " and its Failed Request Tracing for " + span
+	switch {
+	case x.r.by(KindIISLog) != nil:
+		witnesses = traced
+	case traced == "":
+		witnesses = log + " for " + span
+	}
+	x.say("get witnesses", witnesses)
+	x.say("get system", system)
+	x.say("get application", application)
+	x.say("get events", events)
 	x.say("pool name", commandWord(cmp.Or(x.r.Queue, x.r.AppPool, "(unknown)")))
 	x.say("get config", config)
 	x.say("get freb", traced)

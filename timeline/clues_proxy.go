@@ -692,7 +692,7 @@ func (x *scene) lookAtState(f iisconfig.Farm, known bool) {
 		}
 	}
 	state := "whether the members that are on were taken out"
-	if tested {
+	if tested && !x.tested {
 		state = "whether the members that are on fail their health test, or were taken out"
 	}
 	if !known && len(farms) > 1 {
@@ -759,6 +759,7 @@ func (x *scene) lookAtTests(f *iisconfig.Farm, p *passage) {
 	low, high := statusRange(f.HealthCheck.StatusCodeMatch.Value)
 	var evidence []Evidence
 	failing, saidWell := 0, 0
+	var results []string
 	for i := range f.Servers {
 		a, ok := plainAddress(f.Servers[i].Address)
 		if !ok || !f.Servers[i].Enabled.Value {
@@ -773,27 +774,37 @@ func (x *scene) lookAtTests(f *iisconfig.Farm, p *passage) {
 		}
 		switch {
 		case last == nil:
+			continue
 		case last.Outcome == Failed || last.Status < low || last.Status > high:
 			failing++
 			evidence = append(evidence, Evidence{Input: last.Input, Time: ended(last), Text: "health test " + last.Method + " " + pathOfRequest(last) + " at " + a + ": " + testResult(last), Key: true})
 		default:
 			saidWell++
 		}
+		results = append(results, a+" "+testResult(last))
+	}
+	x.tested = failing+saidWell == enabled(f)
+	if failing+saidWell > 0 {
+		x.context = append(x.context, "Health tests of farm "+f.Name+" ("+f.HealthCheck.URL.Value+") just before: "+enumerate(results)+".")
 	}
 	x.say("testurl", f.HealthCheck.URL.Value)
 	x.say("testsource", f.HealthCheck.URL.Source())
 	if failing > 0 && saidWell == 0 {
-		on := 0
-		for i := range f.Servers {
-			if f.Servers[i].Enabled.Value {
-				on++
-			}
-		}
-		if failing == on {
+		if failing == enabled(f) {
 			x.note(memberTests, evidence...)
 		}
 		x.say("testresult", evidence[0].Text[strings.LastIndex(evidence[0].Text, ": ")+2:])
 	}
+}
+
+// enabled counts the members of a farm that are not switched off.
+func enabled(f *iisconfig.Farm) (n int) {
+	for i := range f.Servers {
+		if f.Servers[i].Enabled.Value {
+			n++
+		}
+	}
+	return n
 }
 
 // testResult says how a health test ended.

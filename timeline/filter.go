@@ -69,10 +69,16 @@ func (f *Filter) fits(r *Request) bool {
 		len(f.IDs) > 0 && !slices.ContainsFunc(f.IDs, r.isCalled),
 		f.To != 0 && r.Start > f.To,
 		f.From != 0 && !r.End.IsZero() && r.End < f.From,
-		f.MinDuration > 0 && !r.End.IsZero() && r.End.Sub(r.Start) < f.MinDuration: // with PartialStart it is known to have taken that long
+		f.MinDuration > 0 && r.short(f.MinDuration):
 		return false
 	}
 	return true
+}
+
+// short reports whether a request took less than d, as far as that is known: one whose start was not traced may have
+// taken longer, one of which a single moment is known counts as short.
+func (r *Request) short(d time.Duration) bool {
+	return !r.End.IsZero() && r.End.Sub(r.Start) < d && (r.Partial != PartialStart || r.End == r.Start)
 }
 
 // admits reports whether the request of a log line may be one that the filter keeps, as far as the line tells.

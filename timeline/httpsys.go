@@ -966,7 +966,7 @@ var serverRules = []rule{
 		title:   "the application answered {status}",
 		open:    "why: its own log knows",
 		near:    []neighbour{{"Q4", 0, 0, "refused by HTTP.sys: a worker took the request and answered it"}},
-		findOut: []string{"the IIS log of this machine (sc-substatus, sc-win32-status) and its Failed Request Tracing for {from} to {to} UTC"},
+		findOut: []string{"{get witnesses}"},
 	},
 	{
 		reasons: []string{"Connection_Dropped"},

@@ -504,7 +504,7 @@ func TestOtherApplication(t *testing.T) {
 	quotes := func(v *Verdict) bool {
 		return slices.ContainsFunc(v.Evidence, func(e Evidence) bool { return strings.Contains(e.Text, "STOCK") })
 	}
-	if v := coreVerdicts(t, map[string]string{"u.log": log, "a.events": stopped})[0]; !quotes(v) || !strings.Contains(v.Open, "APPHOST/STOCK") {
+	if v := coreVerdicts(t, map[string]string{"u.log": log, "a.events": stopped})[0]; !quotes(v) || !strings.Contains(v.Open, "STOCK") {
 		t.Errorf("maybe another: %q, %v", v.Open, v.Evidence)
 	}
 	if v := coreVerdicts(t, map[string]string{"u.log": log, "a.events": stopped, "applicationHost.config": siteConfig})[0]; quotes(v) {

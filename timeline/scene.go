@@ -47,6 +47,7 @@ type scene struct {
 	timer    *Timer   // the limit that ran out, if the settings tell and the trace does not
 	alone    bool     // there is no request: what the files of a machine tell by themselves
 	rejected []Rejection
+	tested   bool      // the last health test of every member is known
 	instead  *Evidence // quoted for the request, if not what its witnesses tell
 }
 

@@ -166,6 +166,9 @@ func (inc *Incident) scanFREB(in *Input, r *io.SectionReader) error {
 	}
 	in.Entries = q.Events
 	in.Lines = t.Count()
+	if q.Start.IsZero() {
+		in.Note = rootNote(q, len(in.Damage) > 0)
+	}
 	in.cover(q.Start, q.Start)
 	in.cover(q.Last, max(q.End, q.Last))
 	q.Calls = nil // hundreds in each of thousands of files, of which a timeline asks nothing
@@ -173,17 +176,37 @@ func (inc *Incident) scanFREB(in *Input, r *io.SectionReader) error {
 	return err
 }
 
-// withoutOffset takes the offset out of what an anomaly says of itself: it is told in front.
-func withoutOffset(s string, offset int64) string {
-	at := fmt.Sprintf("offset %#x: ", offset)
-	before, after, ok := strings.Cut(s, at)
-	if !ok {
-		return s
+// rootNote quotes the root element of a file of which no event can be placed in time.
+func rootNote(q *freb.Request, damaged bool) string {
+	s := "no event of it has a time"
+	switch {
+	case q.Events == 0 && damaged:
+		s = "cut before its first event"
+	case q.Events == 0:
+		s = "no event in it"
 	}
-	if before = strings.TrimSuffix(before, " at "); before != "" {
-		before += ": "
+	h := q.Header
+	target, _, _ := strings.Cut(h.URL, "?")
+	told := strings.TrimSpace(h.Verb + " " + target)
+	if status := cmp.Or(h.Status.String(), h.TriggerStatus.String()); status != "" {
+		told += " answered " + status
 	}
-	return before + after
+	if h.TimeTaken > 0 {
+		told += fmt.Sprintf(" after %d ms", h.TimeTaken.Milliseconds())
+	}
+	if h.PID != 0 {
+		told += fmt.Sprintf(" in process %d", h.PID)
+	}
+	if h.AppPool != "" {
+		told += " of pool " + h.AppPool
+	}
+	if !h.Activity.IsZero() {
+		told += ", activity " + h.Activity.String()
+	}
+	if told != "" {
+		s += "; its root says " + strings.TrimSpace(told)
+	}
+	return s + "; when that was it does not say"
 }
 
 // scanLines reads a log of IIS or HTTP.sys.
@@ -205,7 +228,11 @@ func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
 		}
 	}
 	for _, a := range log.Anomalies() {
-		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, withoutOffset(a.String(), a.Offset)})
+		text := a.Text()
+		if a.Line > 0 {
+			text = fmt.Sprintf("line %d: %s", a.Line, text)
+		}
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, text})
 	}
 	c := log.Coverage()
 	in.cover(c.First, c.Last)
@@ -258,7 +285,7 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 		in.Damage = append(in.Damage, Damage{"too-many", -1, fmt.Sprintf("%d entries tell of web servers: those after the first %d are left out", facts, maxTold)})
 	}
 	for _, a := range log.Anomalies() {
-		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, withoutOffset(a.String(), a.Offset)})
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.Text()})
 	}
 	c := log.Coverage()
 	if !c.Local {
@@ -349,7 +376,7 @@ func (inc *Incident) scanCounters(in *Input, r *io.SectionReader) error {
 	}
 	in.Lines = in.Entries
 	for _, a := range log.Anomalies() {
-		in.Damage = append(in.Damage, Damage{a.Kind.String(), -1, fmt.Sprintf("line %d: %s", a.Line, a)})
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), -1, fmt.Sprintf("line %d: %s", a.Line, a.Text())})
 	}
 	in.tell = func(s *timeline.Session) {
 		inc.again(in, func(r *io.SectionReader) {
@@ -400,10 +427,13 @@ func (inc *Incident) scanSRUM(in *Input, r *io.SectionReader) error {
 	in.Lines = in.Entries
 	for _, a := range db.Anomalies() {
 		if a.Kind == srum.Dirty { // as a copy of the database of a running system always is
-			in.Note = a.String()
+			in.Note = a.Text()
 			continue
 		}
-		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.String()})
+		if a.Offset == 0 {
+			a.Offset = -1 // not known
+		}
+		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.Text()})
 	}
 	in.tell = func(s *timeline.Session) {
 		for _, u := range told {

@@ -26,7 +26,7 @@ var (
 		"sequence_gaps", "open", "providers", "anomalies", "clock_offset_ms", "clock_offset_from", "error", "duplicate_of", "compression", "note"}
 	requestKeys = []string{"id", "input", "side", "proxied", "pid", "process", "app_pool", "method", "url", "host", "server",
 		"start", "duration_ms", "status", "substatus", "traffic", "outcome", "phase", "error", "winhttp", "phases", "attempts",
-		"restarts", "partial", "made_by", "timer", "connection", "log_id", "client", "farm", "verdict", "related", "behind"}
+		"restarts", "partial", "made_by", "timer", "connection", "log_id", "client", "farm", "verdict", "related", "behind", "unjoined"}
 	keysAt = map[string][]string{
 		"":                                 {"schema", "tool", "redaction", "inputs", "requests", "summary", "discoveries"},
 		"tool":                             {"name", "version"},
@@ -49,8 +49,8 @@ var (
 		"requests[].verdict.evidence[]":    {"input", "time", "text"},
 		"requests[].verdict.rejected[]":    {"id", "why"},
 		"requests[].related[]":             {"input", "kind", "by", "confidence", "time", "text"},
-		"summary":                          {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed", "counted"},
-		"summary.counted":                  {"ok", "failed"},
+		"summary":                          {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed", "unjoined", "counted"},
+		"summary.counted":                  {"ok", "failed", "cancelled"},
 		"requests[].behind":                {"input", "start", "duration_ms", "status", "substatus", "phases"},
 		"requests[].behind.phases[]":       {"name", "start", "duration_ms", "outcome", "error", "detail"},
 		"discoveries[]":                    {"machine", "verdict"},
@@ -158,6 +158,8 @@ func TestJSONModels(t *testing.T) {
 				Requests, OK, Failed, Cancelled, Unfinished int
 				FilteredOut                                 int `json:"filtered_out"`
 				Background                                  int
+				Unjoined                                    int
+				Counted                                     struct{ OK, Failed, Cancelled int }
 				Verdicts                                    []struct{ Count int }
 			}
 		}
@@ -165,7 +167,7 @@ func TestJSONModels(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		s := got.Summary
-		if got.Schema != "etwhy/analysis/1" || s.Requests != len(got.Requests) || s.OK+s.Failed+s.Cancelled+s.Unfinished != s.Requests {
+		if got.Schema != "etwhy/analysis/1" || s.Requests+s.Unjoined != len(got.Requests)+s.Counted.OK+s.Counted.Failed+s.Counted.Cancelled || s.OK+s.Failed+s.Cancelled+s.Unfinished != s.Requests {
 			t.Errorf("%s: schema %q, summary %+v, %d requests", name, got.Schema, s, len(got.Requests))
 		}
 		verdicts := 0

@@ -105,7 +105,7 @@ func (s *screen) input(in *Input) {
 	s.indented(fmt.Sprintf("Windows build %d (%d.%d), %d-bit, %s; clock %s; %s; %s.", h.Build, h.Major, h.Minor, 8*h.PointerSize,
 		plural(int(h.Processors), "processor"), h.Clock, compression(l.Compression), mode(h)))
 	if !in.Start.IsZero() {
-		t := fmt.Sprintf("%s %s to %s UTC (%s", in.Start.Time().Format(time.DateOnly), clock(in.Start), clock(in.End), took(in.End.Sub(in.Start)))
+		t := fmt.Sprintf("%s (%s", datedSpan(in.Start, in.End), took(in.End.Sub(in.Start)))
 		if m := in.utcOffset(); m != 0 {
 			shift := time.Duration(m) * time.Minute
 			t += fmt.Sprintf("; %s to %s server time, %s", clock(in.Start.Add(shift)), clock(in.End.Add(shift)), utcOffset(m))
@@ -140,7 +140,7 @@ func (s *screen) content(in *Input) {
 		parts = append(parts, thousands(in.Entries)+either(in.Entries, " entry", " entries"))
 	}
 	if !in.Start.IsZero() {
-		parts = append(parts, fmt.Sprintf("%s %s to %s UTC", in.Start.Time().Format(time.DateOnly), clock(in.Start), clock(in.End)))
+		parts = append(parts, datedSpan(in.Start, in.End))
 	}
 	if len(parts) > 0 {
 		s.indented(sentence(strings.Join(parts, "; ")))

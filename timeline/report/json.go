@@ -103,6 +103,9 @@ type requestJSON struct {
 	Related    []relatedJSON   `json:"related"`
 	// Behind the names that scripts rely on:
 	Behind *behindJSON `json:"behind"`
+	// A content server's view of a request that its proxy has as well, and that could not be joined with that: it is
+	// listed, and counts under summary.unjoined only.
+	Unjoined bool `json:"unjoined"`
 }
 
 type behindJSON struct {
@@ -212,6 +215,7 @@ type summaryJSON struct {
 	Probes       int         `json:"probes"`
 	Background   int         `json:"background"`
 	Unattributed int         `json:"unattributed"` // but of these
+	Unjoined     int         `json:"unjoined"`     // listed requests of content servers that the proxy's count has
 	Counted      countedJSON `json:"counted"`      // of the requests, those that are not listed: lines of logs beyond what there is room for
 }
 
@@ -327,6 +331,7 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 		Status: known(r.Status), Traffic: r.Traffic.String(), Outcome: r.Outcome.String(), Phase: known(string(r.Phase)),
 		Error: newCode(r.Error), Attempts: []attemptJSON{}, Restarts: r.Restarts,
 		Partial: known(r.Partial.String()), LogID: known(r.LogID), Client: known(r.Client), Farm: known(r.Farm), Related: []relatedJSON{},
+		Unjoined: r.Loose,
 	}
 	if r.HasSub {
 		out.Substatus = &r.SubStatus
@@ -406,11 +411,13 @@ func (a *Analysis) newVerdict(v *timeline.Verdict) *verdictJSON {
 
 // newSummary counts. Verdicts with the same id and title have one entry, the most frequent first.
 func (a *Analysis) newSummary() summaryJSON {
+	a, loose := a.apart()
 	n := a.count()
 	out := summaryJSON{
 		Requests: n[timeline.OK] + n[timeline.Failed] + n[timeline.Cancelled] + n[timeline.Unfinished], OK: n[timeline.OK], Failed: n[timeline.Failed],
 		Cancelled: n[timeline.Cancelled], Unfinished: n[timeline.Unfinished],
 		FilteredOut: a.FilteredOut, Verdicts: []verdictCountJSON{}, Unattributed: a.Unattributed,
+		Unjoined: len(loose),
 	}
 	more := a.counted()
 	out.Counted = countedJSON{OK: more.OK, Failed: more.Failed, Cancelled: more.Cancelled}

@@ -402,6 +402,15 @@ func spanWords(from, to etl.Time) string {
 	return write(from) + " to " + write(to) + " UTC"
 }
 
+// datedSpan writes a span of time with its day, or days.
+func datedSpan(from, to etl.Time) string {
+	s := spanWords(from, to)
+	if day := from.Time().Format(time.DateOnly); !strings.HasPrefix(s, day) {
+		s = day + " " + s
+	}
+	return s
+}
+
 // lacks compares what is needed for a verdict on some requests with what there is.
 func (s *screen) lacks(n need, list []*timeline.Request) []*lack {
 	fronts, backs := map[*timeline.Machine][]*timeline.Request{}, map[string][]*timeline.Request{}

@@ -138,6 +138,28 @@ func (a *Analysis) counted() timeline.Tally {
 	return sum
 }
 
+// apart returns the analysis without the requests of content servers that their proxy has as well, and these: they
+// are listed, and no further requests of users. If they are all that was selected, there is nothing to set them apart from.
+func (a *Analysis) apart() (*Analysis, []*timeline.Request) {
+	var loose, rest []*timeline.Request
+	for _, r := range a.Requests {
+		if r.Loose {
+			loose = append(loose, r)
+		}
+	}
+	if len(loose) == 0 || len(loose) == len(a.Requests) {
+		return a, nil
+	}
+	for _, r := range a.Requests {
+		if !r.Loose {
+			rest = append(rest, r)
+		}
+	}
+	b := *a
+	b.Requests = rest
+	return &b, loose
+}
+
 // count returns the number of selected requests by outcome, those that are only counted included.
 func (a *Analysis) count() (n [timeline.Cancelled + 1]int) {
 	more := a.counted()

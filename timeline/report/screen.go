@@ -22,6 +22,8 @@ const (
 
 // analysisScreen answers: what failed, where, why, how sure, what next.
 func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
+	whole := a
+	a, loose := a.apart()
 	failed := a.groups(a.Requests, timeline.Failed)
 	tell := func(s *screen) { s.failures(failed) }
 	switch {
@@ -34,6 +36,7 @@ func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
 	}
 	// What there is no room for is counted: a group that is told of is told of in full.
 	all := newScreen(a, opt)
+	all.loose, all.told = loose, inputsOf(whole.Requests)
 	for shown := shownGroups; ; shown-- {
 		s := *all
 		s.page, s.shown = newPage(opt), shown
@@ -59,7 +62,8 @@ func judged(requests []*timeline.Request) []*timeline.Request {
 type screen struct {
 	*Analysis
 	*page
-	shown int // groups of requests that are told of one by one
+	shown int                 // groups of requests that are told of one by one
+	loose []*timeline.Request // see Analysis.apart
 
 	// What all requests have to be looked at for, once.
 	told, aside map[int]bool                          // inputs of the requests, and of those set aside
@@ -439,6 +443,8 @@ func (s *screen) warnings() {
 		switch {
 		case in.Error != "":
 			s.labelled("Careful:", fmt.Sprintf("%s: %s", in.Path, sentence(in.Error)))
+		case in.Kind == string(timeline.KindFREB) && in.Note != "":
+			s.labelled("Careful:", fmt.Sprintf("%s: %s", in.Path, sentence(in.Note)))
 		case in.damages() > 0:
 			s.labelled("Careful:", fmt.Sprintf("%s is damaged in %s; what is left was read (see etwhy info).",
 				in.Path, plural(in.damages(), "place")))
@@ -523,13 +529,10 @@ func (s *screen) extent() {
 	if files {
 		what = "The files cover"
 	}
-	day := start.Time().Format(time.DateOnly)
-	t := fmt.Sprintf("%s %s %s", what, day, s.between(start, end))
-	switch until := end.Time().Format(time.DateOnly); {
-	case files && until != day:
-		t = fmt.Sprintf("%s %s %s to %s %s UTC.", what, day, clock(start), until, clock(end))
+	t := fmt.Sprintf("%s %s%s.", what, datedSpan(start, end), s.localSpan(start, end))
+	switch {
 	case logs == 0 && end.Sub(start) < time.Second:
-		t = fmt.Sprintf("The lines are of %s %s UTC.", day, clock(start))
+		t = fmt.Sprintf("The lines are of %s UTC.", start.Time().Format(time.DateTime))
 	}
 	if files && logs > 0 {
 		t = strings.TrimSuffix(t, ".") + either(logs, "; in the trace:", "; in the traces:")
@@ -554,15 +557,15 @@ func (s *screen) extent() {
 	s.text(t, 2)
 }
 
-// between writes a span of time in UTC and by the traced machine's clock.
-func (s *screen) between(start, end etl.Time) string {
-	t := fmt.Sprintf("%s to %s UTC", clock(start), clock(end))
-	minutes, _ := s.zone()
-	if local, ok := s.local(start); ok {
-		until, _ := s.local(end)
-		t += fmt.Sprintf(" (%s to %s server time, %s)", local, until, utcOffset(minutes))
+// localSpan adds what a span of time is by the clock of the traced machine, where that is known.
+func (s *screen) localSpan(start, end etl.Time) string {
+	local, ok := s.local(start)
+	if !ok {
+		return ""
 	}
-	return t + "."
+	until, _ := s.local(end)
+	minutes, _ := s.zone()
+	return fmt.Sprintf(" (%s to %s server time, %s)", local, until, utcOffset(minutes))
 }
 
 // utcOffset writes UTC+2, UTC-5:30.
@@ -577,8 +580,37 @@ func utcOffset(minutes int) string {
 	return fmt.Sprintf("UTC%s%d:%02d", sign, minutes/60, minutes%60)
 }
 
+// unjoined counts what content servers have of the requests that were counted at the proxy.
+func (s *screen) unjoined() {
+	if len(s.loose) == 0 {
+		return
+	}
+	n, one := [timeline.Cancelled + 1]int{}, len(s.loose) == 1
+	for _, r := range s.loose {
+		n[r.Outcome]++
+	}
+	t := fmt.Sprintf("%s more of the content servers", thousands(len(s.loose)))
+	if one {
+		t += ", which the proxy has as well, could not be joined to one of these"
+	} else {
+		t += ", which the proxy has as well, could not be joined to these one by one"
+	}
+	var parts []string
+	if c := n[timeline.Failed]; c > 0 {
+		parts = append(parts, thousands(c)+" failed")
+	}
+	if c := n[timeline.Cancelled]; c > 0 {
+		parts = append(parts, "on "+thousands(c)+" the proxy had hung up")
+	}
+	if len(parts) > 0 {
+		t += ": " + strings.Join(parts, ", ")
+	}
+	s.labelled("Not counted twice:", sentence(t))
+}
+
 // setAside counts what was set aside: probes and background traffic.
 func (s *screen) setAside() {
+	s.unjoined()
 	if len(s.Aside) == 0 {
 		return
 	}
