@@ -51,9 +51,10 @@ type Builder struct {
 
 	minutes map[etl.Time]concern // of which several files may know requests
 
-	plain, around, near, told, wanted int     // lines of logs that became requests
-	briefs                            []brief // instead, with Options.Brief
-	sides                             [2]bool // that there are requests of
+	plain, around, near, told, wanted, spare int // lines of logs that became requests
+
+	briefs []brief // instead of requests, with Options.Brief
+	sides  [2]bool // that there are requests of
 }
 
 // A brief is what the order of the requests, and so their ids, depends on.
@@ -78,9 +79,11 @@ type Input struct {
 	Header    etl.Header
 	Processes *decode.Processes // nil = no process is known
 	Loss      etl.Loss          // what the first pass over the log found missing
+	Converted bool              // a tool made a text of the log: whether anything was lost is not in it
 
 	First, Last etl.Time // of its entries, of a log; 0 = unknown
 	Channels    []string // of an event log: System, Application
+	Gaps        bool     // entries of an event log are left out for want of room: that it has none of something says nothing
 }
 
 // Input starts the next input. Its number, [Request.Input], counts from 0.
@@ -118,6 +121,7 @@ type Session struct {
 	machine   string          // name of the computer
 	addresses map[string]bool // that requests came in at
 	counted   Tally           // lines of a log that are no requests
+	passed    passing         // when they were
 	undated   int             // lines of a log without a date
 	dropped   map[string]int  // connections that HTTP.sys ended with no request on them, by reason
 	idled     []idled         // ... because nothing came
@@ -127,11 +131,12 @@ type Session struct {
 	site      uint32 // whose log it is, by its folder; 0 = not told
 	console   *netshtext.Text
 	page      *errorpage.Page
-	gauges    []gauge    // performance counters
-	sampled   []etl.Time // times of their values
-	usages    []usage    // of SRUM
-	joined    bool       // a request is known that page may be of
-	platform  bool       // a log of Azure App Service: what stands in front of it is not this machine
+	gauges    []gauge            // performance counters
+	sampled   []etl.Time         // times of their values
+	usages    map[string][]usage // of SRUM, by program in lower case
+	used      int                // how many
+	joined    bool               // a request is known that page may be of
+	platform  bool               // a log of Azure App Service: what stands in front of it is not this machine
 
 	begun int   // requests so far; each has its number from it
 	owner int32 // number of the request that the event in hand belongs to; 0 = none

@@ -190,7 +190,7 @@ func (b *Builder) findHosts() {
 				h.configured(f, i)
 			}
 		}
-		for _, o := range m.during(0, lastMoment, "", coreEvents...) {
+		for _, o := range m.ever(coreEvents...) {
 			h.sees(o.evidence())
 			h.outside = h.outside || len(h.core) == 0
 		}
@@ -561,8 +561,11 @@ func under(at, path string) bool {
 // tied tells whether an event on an application is about the one that the request was for: by the configuration, else by
 // what the event and the request have in common.
 func (x *scene) tied(o *occurrence) tie {
+	if !slices.Contains(coreEvents, o.Kind) {
+		return unclear
+	}
 	p, ok := spotOf(o.Detail)
-	if !ok || !slices.Contains(coreEvents, o.Kind) {
+	if !ok {
 		return unclear
 	}
 	id, at := uint32(0), pathOfRequest(x.r)
@@ -685,7 +688,7 @@ func (x *scene) noteAll(c clue, list []*occurrence) {
 	if n := len(list); n > few {
 		e := list[0].evidence()
 		what, source, _ := strings.Cut(e.Text, " (")
-		e.Text = fmt.Sprintf("%s, %d times until %s (%s", what, n, clockTime(list[n-1].Time, "15:04:05"), source)
+		e.Text = fmt.Sprintf("%s, %s until %s (%s", what, often(n), clockTime(list[n-1].Time, "15:04:05"), source)
 		x.note(c, e)
 		return
 	}
@@ -908,14 +911,12 @@ const portsBefore = 30 * Minute
 // noneAround says for what time before the request nothing was found, and where the nearest one is.
 func (x *scene) noneAround(kinds ...eventlog.FactKind) string {
 	s := "within " + spell(portsBefore.Sub(0)) + " before it"
-	distance := func(o *occurrence) etl.Time { return max(o.Time-x.r.Start, x.r.Start-o.Time) }
-	list := x.front.during(0, lastMoment, "", kinds...)
-	if len(list) == 0 {
+	o := x.front.nearest(x.r.Start, kinds...)
+	if o == nil {
 		return s
 	}
-	o := slices.MinFunc(list, func(a, b *occurrence) int { return cmp.Compare(distance(a), distance(b)) })
 	layout := "15:04:05"
-	if distance(o) > 12*60*Minute {
+	if max(o.Time-x.r.Start, x.r.Start-o.Time) > 12*60*Minute {
 		layout = "2006-01-02 15:04:05"
 	}
 	return s + "; the nearest is of " + clockTime(o.Time, layout)

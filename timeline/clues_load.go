@@ -98,15 +98,25 @@ func (s *Session) Usage(u srum.Usage) {
 	if u.Time.IsZero() || program == "" {
 		return
 	}
-	// The rows of one hour follow each other.
-	for i := len(s.usages) - 1; i >= 0 && s.usages[i].at == u.Time; i-- {
-		if q := &s.usages[i]; q.program == program {
-			q.sent, q.received = q.sent+u.Sent, q.received+u.Received
-			return
-		}
+	name := strings.ToLower(program)
+	list := s.usages[name]
+	if n := len(list); n > 0 && list[n-1].at == u.Time { // the rows of one hour follow each other
+		list[n-1].sent, list[n-1].received = list[n-1].sent+u.Sent, list[n-1].received+u.Received
+		return
 	}
-	if len(s.usages) < maxUsages {
-		s.usages = append(s.usages, usage{u.Time, program, u.Sent, u.Received})
+	if s.used < maxUsages {
+		if s.usages == nil {
+			s.usages = map[string][]usage{}
+		}
+		s.used++
+		s.usages[name] = append(list, usage{u.Time, program, u.Sent, u.Received})
+	}
+}
+
+// sortUsages puts the usages of each program in order.
+func (s *Session) sortUsages() {
+	for _, list := range s.usages {
+		slices.SortStableFunc(list, func(x, y usage) int { return cmp.Compare(x.at, y.at) })
 	}
 }
 
@@ -226,15 +236,15 @@ func processName(instance string) string {
 
 // lookUsage tells what the process of a request sent and received in its hour.
 func (x *scene) lookUsage(m *Machine, s *Session, from, to etl.Time) {
-	program := cmp.Or(x.r.Process, "w3wp.exe")
-	for _, u := range s.usages {
-		const hour = 60 * Minute
-		if strings.EqualFold(u.program, program) && u.at >= to && u.at-hour <= from {
-			x.context = append(x.context, fmt.Sprintf("%s on %s sent %s and received %s between %s and %s UTC (SRUM).", u.program, m.called(),
-				bytesText(u.sent), bytesText(u.received), clockTime(u.at-hour, "15:04"), clockTime(u.at, "15:04")))
-			return
-		}
+	const hour = 60 * Minute
+	list := s.usages[strings.ToLower(cmp.Or(x.r.Process, "w3wp.exe"))]
+	i, _ := slices.BinarySearchFunc(list, to, func(u usage, t etl.Time) int { return cmp.Compare(u.at, t) })
+	if i == len(list) || list[i].at-hour > from {
+		return
 	}
+	u := list[i]
+	x.context = append(x.context, fmt.Sprintf("%s on %s sent %s and received %s between %s and %s UTC (SRUM).", u.program, m.called(),
+		bytesText(u.sent), bytesText(u.received), clockTime(u.at-hour, "15:04"), clockTime(u.at, "15:04")))
 }
 
 // bytesText writes a number of bytes as people say it.

@@ -133,13 +133,13 @@ func (m *Machine) missing(t, from, to etl.Time, logs ...Kind) string {
 	var list []string
 	for _, l := range logs {
 		if !m.covers(l, t) {
-			list = append(list, string(l)+".evtx")
+			list = append(list, fileNames[l])
 		}
 	}
 	if len(list) == 0 {
 		return ""
 	}
-	return "get " + strings.Join(list, " and ") + " of " + m.called() + ", " + clockTime(from, "15:04") + " to " + clockTime(to, "15:04") + " UTC, put them in this folder and run again"
+	return "get " + enumerate(list) + " of " + m.called() + ", " + clockTime(from, "15:04") + " to " + clockTime(to, "15:04") + " UTC, put " + either(len(list), "it", "them") + " in this folder and run again"
 }
 
 // commandWord writes a name as an argument of a command.
@@ -248,11 +248,8 @@ func (x *scene) lookCrashes(o *outage, since, until etl.Time, most int) etl.Time
 	} else if m.covers(systemLog, until-2*etl.Second) {
 		any = nil // WAS would have told
 	} else {
-		for _, other := range x.b.outages {
-			if other.on == m && !strings.EqualFold(other.pool, o.pool) && other.pool != "" && other.first <= o.last && other.last >= o.first {
-				any = nil // the crashes may be theirs
-				break
-			}
+		if others, _ := m.turns.beside(o.pool, o.first, o.last); others > 0 {
+			any = nil // the crashes may be theirs
 		}
 		list = any
 		clear(pids)
@@ -269,7 +266,7 @@ func (x *scene) lookCrashes(o *outage, since, until etl.Time, most int) etl.Time
 	}
 	e := Evidence{Input: list[0].input, Time: list[0].Time, Key: true, Text: fmt.Sprintf("w3wp.exe (PID %d) crashed", list[0].PID)}
 	if n > 1 {
-		e.Text = fmt.Sprintf("w3wp.exe crashed %d times until %s", n, clockTime(last, "15:04:05"))
+		e.Text = fmt.Sprintf("w3wp.exe crashed %s until %s", often(n), clockTime(last, "15:04:05"))
 	}
 	e.Text += " (" + strings.Join(sources, ", ") + ")"
 	what := poolCrashed
@@ -360,7 +357,7 @@ func (x *scene) lookModules(o *outage, since, until etl.Time) etl.Time {
 		h := list[0]
 		e := h.evidence()
 		if n := len(list); n > 1 {
-			e.Text = fmt.Sprintf("native module %s could not be loaded, %d times until %s (%s)", h.Module, n, clockTime(list[n-1].Time, "15:04:05"), h.source)
+			e.Text = fmt.Sprintf("native module %s could not be loaded, %s until %s (%s)", h.Module, often(n), clockTime(list[n-1].Time, "15:04:05"), h.source)
 		}
 		x.note(moduleFailed, e)
 		name := cmp.Or(h.Module, "a native module")
@@ -382,7 +379,7 @@ func (x *scene) lookModules(o *outage, since, until etl.Time) etl.Time {
 	if n := len(own); n > 0 {
 		e := own[0].evidence()
 		if n > 1 {
-			e.Text = fmt.Sprintf("worker processes could not listen for requests, %d times until %s (%s)", n, clockTime(own[n-1].Time, "15:04:05"), own[0].source)
+			e.Text = fmt.Sprintf("worker processes could not listen for requests, %s until %s (%s)", often(n), clockTime(own[n-1].Time, "15:04:05"), own[0].source)
 		}
 		x.note(channelLost, e)
 		x.say("failed starts", counted(n, "worker process", "worker processes"))
@@ -644,10 +641,10 @@ func (x *scene) lookOthers(o *outage) {
 	switch {
 	case own > 0 && o.word != "QueueFull":
 		text += ", " + counted(own, "other was served", "others were served")
-	case well > 0 && turnedDown[o.word] == time.Hour:
+	case well > 0 && turnedDown[o.word] == time.Hour && !m.passedOver(KindIISLog, o.first, o.last):
 		text = span + " UTC on " + m.called() + ", every request for " + o.pool
 	}
-	refused, pools := x.refusedBeside(o)
+	_, refused := m.turns.beside(o.pool, o.first, o.last)
 	switch {
 	case well > 0 && bad == 0 && refused == 0:
 		text += "; the other pools answered normally"
@@ -658,30 +655,12 @@ func (x *scene) lookOthers(o *outage) {
 		}
 	}
 	if refused > 0 {
-		text += "; " + counted(refused, "request", "requests") + " for " + listed(pools, 3) + either(refused, " was", " were") + " not served either"
+		text += "; " + counted(refused, "request", "requests") + " for " + listed(m.turns.pools(o.pool, o.first, o.last), 3) + either(refused, " was", " were") + " not served either"
 	}
 	x.context = slices.Insert(x.context, 0, text+".")
 	if !strings.HasPrefix(o.word, "Connection_") {
 		x.context = slices.Insert(x.context, 1, "These requests never reached IIS, so its log has no line for them.")
 	}
-}
-
-// refusedBeside counts the requests for other pools of the machine that HTTP.sys turned down at the time of an
-// outage, and names the pools.
-func (x *scene) refusedBeside(o *outage) (n int, pools []string) {
-	names := map[string]bool{}
-	for _, other := range x.b.outages {
-		if other.on != x.front || other.pool == "" || strings.EqualFold(other.pool, o.pool) || other.first > o.last || other.last < o.first {
-			continue
-		}
-		for _, r := range other.requests {
-			if t := ended(r); t >= o.first && t <= o.last {
-				n++
-				names[other.pool] = true
-			}
-		}
-	}
-	return n, sortedKeys(names)
 }
 
 // lookAddress looks for why nobody takes the requests for an address.
@@ -692,7 +671,10 @@ func (x *scene) lookAddress(o *outage) {
 	x.say("port", port)
 	var reserved string
 	kinds := []eventlog.FactKind{eventlog.URLReserved, eventlog.URLReleased}
-	for _, h := range m.during(0, o.last, "", kinds...) {
+	for _, h := range m.ever(kinds...) {
+		if h.Time > o.last {
+			break
+		}
 		switch {
 		case !takes(h.Detail, port, r):
 		case h.Kind == eventlog.URLReleased:

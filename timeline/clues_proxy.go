@@ -165,7 +165,7 @@ func (x *scene) lookForAbsence() {
 	if list := x.candidates(); len(list) > 0 {
 		if q := list[0]; given(q) {
 			on := x.b.on(q)
-			text := "The log of " + on.called() + " may have it: " + counted(len(list), "line", "lines") + " of this page from the proxy, whose client was gone when the answer was done, " +
+			text := "The log of " + on.called() + " may have it: " + either(len(list), "a line", "several lines") + " of this page from the proxy, whose client was gone when the answer was done, " +
 				either(len(list), "fits.", "fit.") + " No id tells"
 			if x.slack(on) > 0 {
 				text += ", and by how much the clocks of the two machines differ is not known"
@@ -181,6 +181,11 @@ func (x *scene) lookForAbsence() {
 		return
 	}
 	if m == nil || m == x.front || x.behind != nil {
+		return
+	}
+	if x.counted(m, KindIISLog) {
+		from, to := x.span()
+		x.context = append(x.context, "The log of "+m.called()+" has more lines of that time than there is room for, and some were only counted: it may have the request. With --from "+from+" --to "+to+" it can be told.")
 		return
 	}
 	if !x.covered(m, KindIISLog) {
@@ -586,8 +591,8 @@ func (x *scene) lookForStart(m *Machine, pool string, start, end etl.Time) {
 		if o.Kind != eventlog.IdleStop && o.Time < start-coldWithin || pool != "" && o.Pool != "" && !strings.EqualFold(o.Pool, pool) {
 			continue
 		}
-		if x.b.answeredBetween(m, o.Time, end) != nil {
-			return // it was warm by then
+		if x.b.answeredBetween(m, o.Time, end) != nil || m.passedOver(KindIISLog, o.Time, end) {
+			return // it was warm by then, or may have been
 		}
 		x.note(coldStart, o.evidence())
 		x.say("cold", o.String())
@@ -701,7 +706,8 @@ func (x *scene) lookAtState(f iisconfig.Farm, known bool) {
 	x.say("state", state)
 	text := ""
 	if len(ask) > 0 {
-		text = "from " + enumerate(ask) + " get the IIS log for {from} to {to} UTC: do the health tests pass"
+		from, to := x.span()
+		text = "from " + enumerate(ask) + " get the IIS log for " + from + " to " + to + " UTC: do the health tests pass"
 	}
 	x.say("ask members", text)
 }
@@ -843,7 +849,7 @@ func (x *scene) lookForLostState(p *passage) {
 		if o.Pool != "" && !x.inPool(o.Pool, p) || o.Pool == "" && !isWorker(o.Image) {
 			continue
 		}
-		if p.wellBetween(o.Time, r.Start) != 0 {
+		if p.wellBetween(o.Time, r.Start) != 0 || m.passedOver(KindIISLog, o.Time, r.Start) {
 			return
 		}
 		x.note(farmForgot, o.evidence())

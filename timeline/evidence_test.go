@@ -207,17 +207,18 @@ func TestWording(t *testing.T) {
 `
 	for _, tt := range []struct {
 		process, host, address string
-		farm, loopback         bool
+		loopback               bool
 	}{
-		{"w3wp.exe", "10.0.0.1", "10.0.0.1:80", true, false},
-		{"svchost.exe", "10.0.0.1", "10.0.0.1:80", false, false},
-		{"w3wp.exe", "localhost", "[::1]:80", true, true},
-		{"w3wp.exe", "localhost", "127.0.0.1:80", true, false},
-		{"w3wp.exe", "farm", "[2001:db8::1]:80", true, false},
+		{"w3wp.exe", "10.0.0.1", "10.0.0.1:80", false},
+		{"svchost.exe", "10.0.0.1", "10.0.0.1:80", false},
+		{"w3wp.exe", "localhost", "[::1]:80", true},
+		{"w3wp.exe", "localhost", "127.0.0.1:80", false},
+		{"w3wp.exe", "farm", "[2001:db8::1]:80", false},
 	} {
 		res := analyzeTrace(t, parseTrace(t, fmt.Sprintf(refused, tt.process, tt.host, tt.address)))
 		text := all(trouble(t, res).Verdict)
-		if farm, loopback := strings.Contains(text, "farm\n") || strings.Contains(text, "in the farm"), strings.Contains(text, "[::1] was tried"); farm != tt.farm || loopback != tt.loopback {
+		// Any program may send requests, also from a worker process: nothing here tells of a proxy with a farm.
+		if farm, loopback := strings.Contains(text, "farm\n") || strings.Contains(text, "in the farm"), strings.Contains(text, "[::1] was tried"); farm || loopback != tt.loopback {
 			t.Errorf("%s to %s at %s: farm %v, loopback %v in\n%s", tt.process, tt.host, tt.address, farm, loopback, text)
 		}
 	}

@@ -3,6 +3,7 @@ package timeline
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -16,22 +17,19 @@ type occurrence struct {
 	eventlog.Fact
 	input  int
 	source string // of the event: WAS 5002
+	place  int32  // among all of the machine, by time
 }
 
-// maxOccurrences bounds what is kept of one event log.
-const maxOccurrences = 50_000
-
-// Happened takes an entry of an event log. It keeps nothing of e.
+// Happened takes an entry of an event log. It keeps nothing of e. How many there may be, the caller bounds, and says
+// with [Input.Gaps] when some are left out.
 func (s *Session) Happened(e *eventlog.Entry) {
 	s.host(e.Computer)
 	f, ok := e.Fact()
 	if !ok || f.Time.IsZero() {
 		return
 	}
-	if len(s.happened) >= maxOccurrences {
-		return // the incident's scan keeps no more than that, and says so
-	}
-	s.happened = append(s.happened, &occurrence{f, s.number, fmt.Sprintf("%s %d", strings.TrimPrefix(e.Provider, "Microsoft-Windows-"), e.ID)})
+	source := fmt.Sprintf("%s %d", strings.TrimPrefix(e.Provider, "Microsoft-Windows-"), e.ID)
+	s.happened = append(s.happened, &occurrence{Fact: f, input: s.number, source: s.intern([]byte(source))})
 }
 
 // gather puts what happened to the machine in order. What a log tells in local time is moved by the
@@ -57,23 +55,85 @@ func (m *Machine) gather(b *Builder) {
 		}
 	}
 	slices.SortStableFunc(m.happened, func(x, y *occurrence) int { return cmp.Compare(x.Time, y.Time) })
-}
-
-// during returns what of some kinds a machine's event logs have between two times, of the pool or, of events
-// that name none, of any. pool "" is any pool.
-func (m *Machine) during(from, to etl.Time, pool string, kinds ...eventlog.FactKind) []*occurrence {
-	if m == nil {
-		return nil
-	}
-	i, _ := slices.BinarySearchFunc(m.happened, from, func(o *occurrence, t etl.Time) int { return cmp.Compare(o.Time, t) })
-	var out []*occurrence
-	for ; i < len(m.happened) && m.happened[i].Time <= to; i++ {
-		o := m.happened[i]
-		if slices.Contains(kinds, o.Kind) && (pool == "" || o.Pool == "" || strings.EqualFold(o.Pool, pool)) {
-			out = append(out, o)
+	m.events = map[subject][]*occurrence{}
+	for i, o := range m.happened {
+		o.place = int32(i)
+		for _, pool := range [...]string{anyPool, strings.ToLower(o.Pool)} {
+			k := subject{o.Kind, pool}
+			m.events[k] = append(m.events[k], o)
 		}
 	}
-	return out
+}
+
+// A subject is what occurrences are found by.
+type subject struct {
+	kind eventlog.FactKind
+	pool string // in lower case; "" = the event names none
+}
+
+// anyPool finds the occurrences of a kind, whichever pool they name.
+const anyPool = "\x00"
+
+// maxDuring is how many occurrences of one kind and time are looked at: a hundred thousand requests may ask.
+const maxDuring = 500
+
+// during returns what of some kinds a machine's event logs have between two times, of the pool or, of events
+// that name none, of any. pool "" is any pool. Of very many it returns the first.
+func (m *Machine) during(from, to etl.Time, pool string, kinds ...eventlog.FactKind) []*occurrence {
+	return m.occurrences(from, to, maxDuring, pool, kinds)
+}
+
+// ever returns all that the machine's event logs have of some kinds.
+func (m *Machine) ever(kinds ...eventlog.FactKind) []*occurrence {
+	return m.occurrences(0, lastMoment, math.MaxInt, "", kinds)
+}
+
+func (m *Machine) occurrences(from, to etl.Time, most int, pool string, kinds []eventlog.FactKind) (out []*occurrence) {
+	if m == nil || len(m.events) == 0 || to < from {
+		return nil
+	}
+	names := [...]string{strings.ToLower(pool), ""}
+	of := names[:]
+	if pool == "" {
+		names[0], of = anyPool, names[:1]
+	}
+	lists := 0
+	for _, kind := range kinds {
+		for _, name := range of {
+			list := m.events[subject{kind, name}]
+			list = list[before(list, from-1):]
+			if list = list[:before(list[:min(len(list), most)], to)]; len(list) > 0 {
+				out = append(out, list...)
+				lists++
+			}
+		}
+	}
+	if lists > 1 {
+		slices.SortFunc(out, func(x, y *occurrence) int { return cmp.Compare(x.place, y.place) })
+	}
+	return out[:min(len(out), most)]
+}
+
+// nearest returns which occurrence of some kinds is nearest to a time; nil if there is none.
+func (m *Machine) nearest(t etl.Time, kinds ...eventlog.FactKind) (found *occurrence) {
+	for _, kind := range kinds {
+		list := m.events[subject{kind, anyPool}]
+		n := before(list, t)
+		for _, o := range list[max(n-1, 0):min(n+1, len(list))] {
+			if found == nil || max(o.Time-t, t-o.Time) < max(found.Time-t, t-found.Time) {
+				found = o
+			}
+		}
+	}
+	return found
+}
+
+// often says how many times something happened.
+func often(n int) string {
+	if n >= maxDuring {
+		return fmt.Sprintf("at least %d times", n)
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // evidence quotes an occurrence.

@@ -499,10 +499,12 @@ func (d diagnosis) extent() string {
 	if build := d.s.in.Header.Build; build != 0 {
 		fmt.Fprintf(&b, ", Windows build %d", build)
 	}
-	fmt.Fprintf(&b, ", %s events", thousands(d.events))
+	b.WriteString(", " + count(int(d.events), "event"))
 	switch loss := lossWords(d.s.in.Loss); {
 	case loss != "":
 		b.WriteString(", " + loss + " lost.")
+	case d.s.in.Converted:
+		b.WriteString(".")
 	case d.s.in.Header.Open():
 		b.WriteString("; how many were lost is not known.")
 	default:
@@ -617,7 +619,7 @@ func (d diagnosis) threadsOnly() []Finding {
 	}
 	return d.capture(Finding{
 		ID: FindThreadsOnly, Severity: Blind,
-		Title: fmt.Sprintf("This trace has %s events of WinHTTP, and all of them are about its threads: the events that tell of requests are missing.", thousands(d.idle)),
+		Title: fmt.Sprintf("This trace has %s of WinHTTP, and %s about its threads: the events that tell of requests are missing.", count(int(d.idle), "event"), either(int(d.idle), "it is", "all of them are")),
 		Text: []string{
 			d.extent(),
 			d.holds(),

@@ -989,7 +989,7 @@ var serverRules = []rule{
 	},
 	{
 		id: "NE", unsure: ^fact(0),
-		title:   "the request failed {where}, and the trace does not tell why",
+		title:   "the request failed {where}, and {the files} not tell why",
 		findOut: []string{"HTTPERR and the IIS log of this machine for {from} to {to} UTC"},
 	},
 }

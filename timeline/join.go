@@ -2,6 +2,7 @@ package timeline
 
 import (
 	"cmp"
+	"iter"
 	"net"
 	"slices"
 	"strings"
@@ -99,7 +100,10 @@ func (b *Builder) joinWitnesses() {
 		on := b.on(r)
 		w := r.sight
 		onward := w != nil && w.onward
-		byID, byAct := id{on, strings.ToLower(r.LogID), onward}, id{on: on, id: r.Activity.String()}
+		byID, byAct := id{on, strings.ToLower(r.LogID), onward}, id{on: on}
+		if !r.Activity.IsZero() {
+			byAct.id = r.Activity.String()
+		}
 		endpoint := id{on: on, id: r.Client}
 		hub, by := (*Request)(nil), ""
 		if r.LogID != "" && ids[byID] != nil {
@@ -117,6 +121,10 @@ func (b *Builder) joinWitnesses() {
 			if r.kind() != KindHTTPERR { // nothing comes after these that could be of the same request
 				clients[endpoint] = append(clients[endpoint], r)
 			}
+		}
+		if hub != nil && hub.copied(r) {
+			r.into = hub
+			continue
 		}
 		if hub != nil && (hub.kind() == r.kind() || !meets(hub, r, 0, sameDay)) {
 			hub = nil
@@ -163,10 +171,18 @@ func (b *Builder) joinWitnesses() {
 		return fits(hub, r) && r.sight.took >= 0 && hub.End/etl.Second == r.End/etl.Second && (r.sight.took-hub.Duration()).Abs() <= tick
 	}
 	for _, fit := range []func(hub, r *Request) bool{exact, fits} {
-		joinUnique(rest, func(r *Request) []*Request { return pages[pageKey{b.on(r), r.Method, pathOfRequest(r)}] }, fit,
+		joinUnique(rest, func(r *Request) iter.Seq[*Request] {
+			return slices.Values(pages[pageKey{b.on(r), r.Method, pathOfRequest(r)}])
+		}, fit,
 			func(hub, r *Request) { hub.absorb(r, byURL, Likely) }, nil)
 		rest = slices.DeleteFunc(rest, func(r *Request) bool { return r.into != nil })
 	}
+}
+
+// copied reports whether a line with the same id stands in another log as well: somebody kept a copy of the file.
+func (r *Request) copied(q *Request) bool {
+	return r.kind() == q.kind() && r.Input != q.Input && r.LogID != "" && r.End == q.End && r.sight != nil && q.sight != nil &&
+		r.sight.took == q.sight.took && r.sight.path == q.sight.path && r.Status == q.Status
 }
 
 // sameDay is how far apart the clocks of two machines may be at the most.
@@ -192,26 +208,66 @@ func meets(q, r *Request, shift time.Duration, slack etl.Time) bool {
 func ended(r *Request) etl.Time { return max(r.End, r.Start) }
 
 // joinUnique joins each r with the one candidate that fits it, provided that this fits no other r; of several,
-// none is joined and rivals is told of them.
-func joinUnique(rest []*Request, candidates func(*Request) []*Request, fits func(hub, r *Request) bool,
+// none is joined and rivals is told of the first ones.
+func joinUnique(rest []*Request, candidates func(*Request) iter.Seq[*Request], fits func(hub, r *Request) bool,
 	join func(hub, r *Request), rivals func(r *Request, list []*Request)) {
 	found := make([][]*Request, len(rest))
-	wanted := map[*Request]int{}
+	sole := false
 	for i, r := range rest {
-		for _, q := range candidates(r) {
+		list := found[i]
+		for q := range candidates(r) {
 			if fits(q, r) {
-				found[i] = append(found[i], q)
-				wanted[q]++
+				if list = append(list, q); len(list) == maxRivals {
+					break
+				}
+			}
+		}
+		if found[i] = list; len(list) == 1 {
+			list[0].claims, sole = claimed, true
+		}
+	}
+	// Of those that are the only one for some r, it counts whether they fit another r as well.
+	for i, r := range rest {
+		if list := found[i]; len(list) < maxRivals {
+			for _, q := range list {
+				q.claim()
+			}
+			continue
+		} else if !sole {
+			continue
+		}
+		for q := range candidates(r) {
+			if q.claims == claimed+1 || q.claims == claimed {
+				if fits(q, r) {
+					q.claim()
+				}
 			}
 		}
 	}
 	for i, r := range rest {
 		switch list := found[i]; {
-		case len(list) == 1 && wanted[list[0]] == 1:
+		case len(list) == 1 && list[0].claims == claimed+1:
 			join(list[0], r)
 		case len(list) > 0 && rivals != nil:
 			rivals(r, list)
 		}
+	}
+	for _, list := range found {
+		for _, q := range list {
+			q.claims = 0
+		}
+	}
+}
+
+// maxRivals is how many candidates for a request are found out: one is needed, and a few are listed.
+const maxRivals = 4
+
+// claimed is in Request.claims if one request has no other candidate; above it they are counted, up to two.
+const claimed uint8 = 1
+
+func (r *Request) claim() {
+	if r.claims >= claimed && r.claims < claimed+2 {
+		r.claims++
 	}
 }
 
@@ -352,7 +408,9 @@ func (b *Builder) joinHalves() {
 		}
 		return out.Start >= in.Start-slack && ended(out) <= ended(in)+slack
 	}
-	joinUnique(rest, func(in *Request) []*Request { return pages[pageKey{b.on(in), in.Method, pathOfRequest(in)}] }, fits,
+	joinUnique(rest, func(in *Request) iter.Seq[*Request] {
+		return slices.Values(pages[pageKey{b.on(in), in.Method, pathOfRequest(in)}])
+	}, fits,
 		func(out, in *Request) { out.enclose(in, byProcess, Likely) }, nil)
 }
 
@@ -441,6 +499,12 @@ func (r *Request) forward() {
 	}
 	if first := &q.Forwards[0]; first.By == freb.ARR && first.Server != "" && !q.NoStart && first.Start >= r.Start {
 		r.Phases = []Phase{{Name: PhaseRoute, Start: r.Start, End: first.Start, Outcome: OK}}
+	}
+	if f.Sent >= r.Start && f.Answered >= f.Sent { // what lies before is several phases that nothing tells apart
+		r.Phases = append(r.Phases, Phase{Name: PhaseReceive, Detail: "headers", Start: f.Sent, End: f.Answered, Outcome: OK})
+		if f.Phase == freb.Completed && f.End >= f.Answered {
+			r.Phases = append(r.Phases, Phase{Name: PhaseReceive, Detail: "body", Start: f.Answered, End: f.End, Outcome: OK})
+		}
 	}
 	if r.Outcome == OK {
 		return
@@ -546,15 +610,23 @@ func (b *Builder) joinBehind() {
 			looks = append(looks, lookup{clients[p.Connection.Local], byAddress})
 		}
 		for _, l := range looks {
-			list := slices.DeleteFunc(slices.Clone(l.list), func(q *Request) bool {
+			var only *Request
+			several := false
+			for _, q := range l.list {
 				slack := etl.Time(sameDay)
 				if l.by != byLogID { // ports are used again
 					slack = 5 * Minute
 				}
-				return q.into != nil || q == p || !meets(p, q, 0, slack) || l.by != byLogID && !samePage(p, q)
-			})
-			if len(list) == 1 {
-				p.see(list[0], l.by, Certain)
+				if q.into != nil || q == p || !meets(p, q, 0, slack) || l.by != byLogID && !samePage(p, q) {
+					continue
+				}
+				if several = only != nil; several {
+					break
+				}
+				only = q
+			}
+			if only != nil && !several {
+				p.see(only, l.by, Certain)
 				break
 			}
 		}
@@ -568,11 +640,8 @@ func (b *Builder) joinBehind() {
 		if q.into != nil || on == at || p.LogID != "" && q.LogID != "" {
 			return false
 		}
-		if target, ok := plainAddress(p.Server); ok && len(on.addresses) > 0 && !on.addresses[target] {
-			return false // it went to another server
-		}
-		if from, ok := plainAddress(q.Client); ok && len(at.addresses) > 0 && !at.addresses[from] && q.sight != nil && q.sight.kind != KindIISLog {
-			return false // it came from elsewhere
+		if w := p.sight; w != nil && w.serverStatus > 0 && q.Status > 0 && w.serverStatus != q.Status {
+			return false // the server gave another answer
 		}
 		// Not before it was sent on, and it arrives at once.
 		slack := 500 * etl.Millisecond
@@ -580,16 +649,30 @@ func (b *Builder) joinBehind() {
 			slack = 2 * etl.Second
 		}
 		d := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
+		t := q.Start + d
 		if q.Partial == PartialStart {
-			return q.End+d >= p.Start-slack && q.End+d <= ended(p)+slack
+			t = q.End + d
+		} else if t > p.Start+5*etl.Second+slack {
+			return false
 		}
-		return q.Start+d >= p.Start-slack && q.Start+d <= ended(p)+slack && q.Start+d <= p.Start+5*etl.Second+slack
+		if t < p.Start-slack || t > ended(p)+slack {
+			return false
+		}
+		if target, ok := plainAddress(p.Server); ok && len(on.addresses) > 0 && !on.addresses[target] {
+			return false // it went to another server
+		}
+		if q.sight != nil && q.sight.kind != KindIISLog && len(at.addresses) > 0 {
+			if from, ok := plainAddress(q.Client); ok && !at.addresses[from] {
+				return false // it came from elsewhere
+			}
+		}
+		return true
 	}
 	for _, list := range pages {
 		slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
 	}
 	// Of each other machine, those that began at about the time, by its clock.
-	around := func(p *Request, path string) (out []*Request) {
+	around := func(p *Request, path string, yield func(*Request) bool) bool {
 		const slack = 5*etl.Second + 2*etl.Second
 		at := b.on(p)
 		for _, on := range b.machines {
@@ -601,18 +684,22 @@ func (b *Builder) joinBehind() {
 			began := func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) }
 			from, _ := slices.BinarySearchFunc(list, p.Start-d-slack, began)
 			to, _ := slices.BinarySearchFunc(list, ended(p)-d+slack+1, began)
-			out = append(out, list[from:max(from, to)]...)
-		}
-		return out
-	}
-	joinUnique(rest, func(p *Request) []*Request {
-		list := around(p, pathOfRequest(p))
-		if len(p.Attempts) > 0 {
-			if sent := pathOf(p.Attempts[0].URL); sent != pathOfRequest(p) {
-				list = append(list, around(p, sent)...)
+			for _, q := range list[from:max(from, to)] {
+				if !yield(q) {
+					return false
+				}
 			}
 		}
-		return list
+		return true
+	}
+	joinUnique(rest, func(p *Request) iter.Seq[*Request] {
+		return func(yield func(*Request) bool) {
+			if around(p, pathOfRequest(p), yield) && len(p.Attempts) > 0 {
+				if sent := pathOf(p.Attempts[0].URL); sent != pathOfRequest(p) {
+					around(p, sent, yield)
+				}
+			}
+		}
 	}, fits, func(q, p *Request) { p.see(q, byURL, Likely) }, func(p *Request, list []*Request) {
 		if p.Outcome == OK {
 			return
@@ -685,11 +772,11 @@ func (b *Builder) mayBe(p, behind *Request, on *Machine) []*Request {
 	}
 	seen := 0
 	for _, page := range pages {
-		for _, q := range since(b.look().pages[pageKey{on, p.Method, page}], from-2*unsettled) {
+		for _, q := range since(b.look().pages[pageKey{on, p.Method, page}], from-aside) {
 			if seen++; q.Start >= to+2*etl.Second || seen > lines || len(left) == most {
 				break
 			}
-			if q.into != nil || q == behind || p.LogID != "" && q.LogID != "" || ended(q) < from-2*etl.Second {
+			if q.into != nil || q == behind || others != nil && !given(q) || p.LogID != "" && q.LogID != "" || ended(q) < from-2*etl.Second {
 				continue
 			}
 			client := hostName(q.Client)

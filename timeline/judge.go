@@ -475,6 +475,7 @@ func (x *scene) replacer() *strings.Replacer {
 	if f.loops || f.tries == 0 && strings.EqualFold(name, "localhost") {
 		loopback = "; or [::1] was tried first, where nobody listens"
 	}
+	from, to := x.span()
 	return strings.NewReplacer(append(x.words,
 		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
 		"{loopback}", loopback, "{others}", f.others(r.Error),
@@ -485,10 +486,15 @@ func (x *scene) replacer() *strings.Replacer {
 		"{unsent}", either(max(len(r.Attempts), 1), "the request was never sent", "the request was not sent this time"),
 		"{doing}", r.doing(), "{while}", r.while(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
-		"{from}", clockTime(r.Start-10*etl.Second, "15:04"), "{to}", clockTime(end+120*etl.Second, "15:04"),
+		"{from}", from, "{to}", to,
 		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 		"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase],
 	)...)
+}
+
+// span is the time for which files are asked for.
+func (x *scene) span() (from, to string) {
+	return clockTime(x.r.Start-10*etl.Second, "15:04"), clockTime(x.end()+120*etl.Second, "15:04")
 }
 
 // A telling has the words for what a request is known from.

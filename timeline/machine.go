@@ -40,8 +40,11 @@ type Machine struct {
 	names     map[string]bool
 	addresses map[string]bool
 	known     []coverage // of each kind of source
+	counted   []*Session // logs of which lines were only counted
 
-	happened   []*occurrence     // by time
+	happened   []*occurrence // by time
+	events     map[subject][]*occurrence
+	turns      turns             // of requests, as HTTPERR tells
 	settings   *iisconfig.Server // never nil once the inputs are joined
 	configured bool              // settings are of a file, not only the defaults
 	consoles   []printed
@@ -353,8 +356,13 @@ func (m *Machine) add(i int, s *Session) {
 	if s.in.First != 0 {
 		m.known = append(m.known, coverage{s.in.Kind, s.in.First, s.in.Last})
 		for _, c := range s.in.Channels {
-			m.known = append(m.known, coverage{Kind(c), s.in.First, s.in.Last})
+			if !s.in.Gaps {
+				m.known = append(m.known, coverage{Kind(c), s.in.First, s.in.Last})
+			}
 		}
+	}
+	if s.passed.always || len(s.passed.minutes) > 0 {
+		m.counted = append(m.counted, s)
 	}
 }
 
@@ -396,7 +404,7 @@ const (
 )
 
 // covers reports whether a source of this machine would have said so if something had happened at t: it
-// has an entry before, and one late enough after.
+// has an entry before, and one late enough after. Of logs of requests see also passedOver.
 func (m *Machine) covers(kind Kind, t etl.Time) bool {
 	return slices.ContainsFunc(m.known, func(k coverage) bool { return k.kind == kind && k.first <= t && k.last >= t+lateness })
 }
@@ -427,12 +435,25 @@ func (b *Builder) giveRoles() {
 			m.Role = RoleContent
 		}
 	}
-	// Who answers at an address that a proxy sends to is a content server.
+	// Who answers at an address that a proxy sends to, or is asked from a proxy's address, is a content server.
 	targets := map[string]bool{}
 	for _, r := range b.requests {
 		if r.Side == Client || r.sight != nil && r.sight.onward {
 			if a, ok := plainAddress(r.Server); ok && b.sessions[r.Input].on.Role == RoleProxy {
 				targets[a] = true
+			}
+		}
+	}
+	proxies := map[string]bool{}
+	for _, m := range b.machines {
+		for a := range m.addresses {
+			proxies[a] = proxies[a] || m.Role == RoleProxy
+		}
+	}
+	for _, r := range b.requests {
+		if on := b.on(r); r.Side == Server && on.Role == RoleUnknown && len(proxies) > 0 {
+			if a, ok := plainAddress(r.Client); ok && proxies[a] && !on.addresses[a] {
+				on.Role = RoleContent
 			}
 		}
 	}

@@ -106,12 +106,107 @@ func (b *Builder) findOutages() {
 	if len(b.outages) == 0 {
 		return
 	}
+	for _, o := range b.outages {
+		o.on.turns.add(o)
+	}
+	for _, m := range b.machines {
+		m.turns.sort()
+	}
 	for _, r := range all {
 		if r.Side == Server && r.AppPool != "" && (r.facts == nil || r.MadeBy == nil || r.MadeBy.Tier != tierHTTPSys) && r.Status != 0 {
 			m := b.on(r)
 			m.served = append(m.served, r)
 		}
 	}
+}
+
+// turns tell when a machine turned requests down for pools that it knows.
+type turns struct {
+	all     turned
+	of      map[string]*turned // by pool, in lower case
+	refused []refusal          // in time order
+}
+
+// A turned finds outages, and the requests of them, by time: each list is in order.
+type turned struct{ first, last, refused []etl.Time }
+
+// A refusal is a request that was turned down, and for which pool.
+type refusal struct {
+	at   etl.Time
+	pool string
+}
+
+// pool returns what is known of a pool.
+func (t *turns) pool(name string) *turned {
+	name = strings.ToLower(name)
+	if t.of[name] == nil {
+		if t.of == nil {
+			t.of = map[string]*turned{}
+		}
+		t.of[name] = new(turned)
+	}
+	return t.of[name]
+}
+
+func (t *turns) add(o *outage) {
+	if o.pool == "" {
+		return
+	}
+	for _, to := range [...]*turned{&t.all, t.pool(o.pool)} {
+		to.first, to.last = append(to.first, o.first), append(to.last, o.last)
+		for _, r := range o.requests {
+			to.refused = append(to.refused, ended(r))
+		}
+	}
+	for _, r := range o.requests {
+		t.refused = append(t.refused, refusal{ended(r), o.pool})
+	}
+}
+
+func (t *turns) sort() {
+	sort := func(u *turned) {
+		slices.Sort(u.first)
+		slices.Sort(u.last)
+		slices.Sort(u.refused)
+	}
+	sort(&t.all)
+	for _, u := range t.of {
+		sort(u)
+	}
+	slices.SortStableFunc(t.refused, func(x, y refusal) int { return cmp.Compare(x.at, y.at) })
+}
+
+// until returns how many times of a list, which is in order, are not later than t.
+func until(list []etl.Time, t etl.Time) int {
+	n, _ := slices.BinarySearch(list, t+1)
+	return n
+}
+
+// outages counts those that touch a time.
+func (u *turned) outages(from, to etl.Time) int { return until(u.first, to) - until(u.last, from-1) }
+
+// requests counts those that were turned down within a time.
+func (u *turned) requests(from, to etl.Time) int {
+	return until(u.refused, to) - until(u.refused, from-1)
+}
+
+// beside returns how many outages of other pools touch a time, and how many of their requests are within it.
+func (t *turns) beside(pool string, from, to etl.Time) (outages, requests int) {
+	own := t.pool(pool)
+	return t.all.outages(from, to) - own.outages(from, to), t.all.requests(from, to) - own.requests(from, to)
+}
+
+// pools names other pools for which requests were turned down within a time. Of very many it looks at the first.
+func (t *turns) pools(pool string, from, to etl.Time) []string {
+	const most = 1_000
+	i, _ := slices.BinarySearchFunc(t.refused, from, func(r refusal, t etl.Time) int { return cmp.Compare(r.at, t) })
+	names := map[string]bool{}
+	for _, r := range t.refused[i:min(i+most, len(t.refused))] {
+		if r.at <= to && !strings.EqualFold(r.pool, pool) {
+			names[r.pool] = true
+		}
+	}
+	return sortedKeys(names)
 }
 
 // laterFile is the name of an HTTPERR log that came after others: HTTP.sys numbers them, from 1.

@@ -50,7 +50,7 @@ func (b *Builder) passed(m *Machine) *passage {
 				if page := pathOfRequest(r); r.Status == 101 {
 					p.tunnels[page] = max(p.tunnels[page], busy(r))
 				}
-				if r.Restarts > 0 {
+				if r.Restarts > 0 && len(r.Attempts) > 0 { // else they are of a handshake
 					p.repeated[r.Server]++
 				}
 			case r.Outcome == Failed && r.status() == "502.3":

@@ -41,6 +41,7 @@ type Request struct {
 	Restarts int       // retried connections and folded 401 legs
 	Partial  Partial
 	Loose    bool // a content server's view of a request that its proxy has as well, not joined with that: no further request
+	claims   uint8
 
 	MadeBy     *MadeBy // who set the status
 	Timer      *Timer

@@ -619,7 +619,7 @@ func TestCoreBehindProxy(t *testing.T) {
 		t.Fatalf("%d requests", len(res.Requests))
 	}
 	r := res.Requests[0]
-	if v := r.Verdict; v == nil || v.ID != "T7" || len(v.Context) == 0 || !strings.Contains(v.Context[0], "handed it on") {
+	if v := r.Verdict; v == nil || v.ID != "T7" || !strings.Contains(v.Title, "handed it on") {
 		t.Errorf("verdict %+v", v)
 	}
 	if r.MadeBy == nil || r.MadeBy.Tier != "ancm" {

@@ -400,7 +400,7 @@ var proxyRules = []rule{
 	// The client left first. Whether it had reason to, how long the server takes else tells.
 	{
 		id: "R7", as: Cancelled, see: []clue{askerLeft, behindLater}, unsure: lost | factPartial,
-		title:   "the client {client} left after {duration}; the content server had not answered by then, and needed {took}",
+		title:   "the client {client} left{after}; the content server had not answered by then, and needed {took}",
 		open:    "whether the client was impatient or the page is slow",
 		near:    []neighbour{{"T1", 0, 0, "time-out of the proxy: the client was gone before"}},
 		doNow:   []string{"find out what the client's own limit is, or that of a balancer in front; if {took} is more than usual for this page, look at {server}"},
@@ -408,7 +408,7 @@ var proxyRules = []rule{
 	},
 	{
 		id: "R7", as: Cancelled, see: []clue{askerLeft}, unsure: lost | factPartial | factTimerNear,
-		title:   "the client {client} left after {duration}{while}",
+		title:   "the client {client} left{after}{while}",
 		open:    "why: its user left, or a limit of its own ran out; the wait says nothing of the server unless it is longer than usual",
 		near:    []neighbour{{"T1", 0, 0, "time-out of the proxy: the client was gone before"}},
 		doNow:   []string{"leave it out of the count of failures, unless many leave after the same time: then look at the limit of what stands in front"},
@@ -488,7 +488,7 @@ var proxyRules = []rule{
 		id: "NE", phases: untold, see: []clue{serverSilent}, unless: []clue{frontTrace}, codes: []Code{0}, none: factText, unsure: always,
 		title:   "{forwarder} itself answered {status}: no server had given it an answer",
 		open:    "why: {unlogged}",
-		near:    []neighbour{{"HTTP-5xx", 0, 0, "answer of the server: SERVER-STATUS of the log is 0"}},
+		near:    []neighbour{{"HTTP-5xx", 0, 0, "answer of the server: the log has no status that one gave (SERVER-STATUS)"}},
 		doNow:   []string{"look at this machine and at the way from it to the content servers at {at} UTC, not at the page"},
 		findOut: []string{"{log more}"},
 		here:    []Kind{KindFREB, KindConfig, systemLog},

@@ -185,7 +185,7 @@ func TestProxyRules(t *testing.T) {
 			{"WEB16/System.events.txt", "", "computer WEB16\nchannel System\n2026-03-06T09:00:00Z ESENT 326 information x\n" +
 				"2026-03-06T09:14:33Z Microsoft-Windows-WAS 5013 warning AppPoolID=DefaultAppPool ProcessID=5012\n2026-03-06T09:30:00Z ESENT 327 information x\n"},
 		}},
-		{"recycle that lets requests finish", "03", "R1 certain", "R3", []edit{
+		{"recycle that lets requests finish", "03", "R1 likely", "R3", []edit{
 			{"WEB16/System.events.txt", "", "computer WEB16\nchannel System\n2026-03-06T09:00:00Z ESENT 326 information x\n" +
 				"2026-03-06T09:14:32Z Microsoft-Windows-WAS 5074 information ProcessID=5012 AppPoolID=DefaultAppPool\n2026-03-06T09:30:00Z ESENT 327 information x\n"},
 		}},
@@ -240,12 +240,23 @@ func TestProxyRules(t *testing.T) {
 			{"ARR01/*.freb.txt", "HttpStatus=400 HttpSubStatus=0", "HttpStatus=400 HttpSubStatus=605"}, {"ARR01/*.freb.txt", "statusCode 400\n", "statusCode 400.605\n"},
 			{"ARR01/u_ex*.log", " 400 0 0 15", " 400 605 0 15"}, without("ARR01/net.etl.txt"),
 		}},
+		{"the client left, by the log", "54", "R7 likely", "F4", []edit{
+			{"ARR01/u_ex*.log", " 400 0 0 15", " 400 604 0 15"}, without("ARR01/net.etl.txt"), without("ARR01/*.freb.txt"),
+		}},
+		{"the client left, by FREB", "54", "R7 likely", "F4", []edit{
+			{"ARR01/*.freb.txt", "HttpStatus=400 HttpSubStatus=0", "HttpStatus=400 HttpSubStatus=604"}, {"ARR01/*.freb.txt", "statusCode 400\n", "statusCode 400.604\n"},
+			without("ARR01/u_ex*.log"), without("ARR01/net.etl.txt"),
+		}},
 
 		{"name lookup, and the proxy's files", "07", "T3 likely", "NE", nil},
 		{"name lookup, the proxy's files alone", "07", "NE possible", "T3", []edit{without("ARR01/net.etl.txt")}},
-		{"certificate, the server has no such request", "33", "S1 certain", "", nil},
+		{"certificate, the server has no such request", "33", "S1 certain", "", []edit{
+			{"WEB01/u_ex*.log", "2026-03-06 11:15:31", "2026-03-06 11:05:31"}, {"WEB01/u_ex*.log", "2026-03-06 11:24:30", "2026-03-06 11:34:30"},
+		}},
+		{"certificate, the clocks may differ by more than the server's log covers", "33", "S1 likely", "", nil},
 		{"certificate, the server's log ends before", "33", "S1 likely", "", []edit{{"WEB01/u_ex*.log", "2026-03-06 11:24:30", "2026-03-06 11:19:30"}}},
-		{"certificate, the proxy asked for the page just then", "33", "S1 likely", "", []edit{{"WEB01/u_ex*.log", "192.168.0.21 GET /pay/ - 443 - 192.168.0.21", "192.168.0.21 GET /pay/ - 443 - 192.168.0.205"}}},
+		{"certificate, the proxy asked for the page just then", "33", "S1 likely", "", []edit{
+			{"WEB01/u_ex*.log", "2026-03-06 11:15:31", "2026-03-06 11:05:31"}, {"WEB01/u_ex*.log", "2026-03-06 11:24:30", "2026-03-06 11:34:30"}, {"WEB01/u_ex*.log", "192.168.0.21 GET /pay/ - 443 - 192.168.0.21", "192.168.0.21 GET /pay/ - 443 - 192.168.0.205"}}},
 
 		{"compressed WebSocket", "36", "W1 likely", "", nil},
 		{"WebSocket without compression", "36", "none", "W1", []edit{{"ARR01/fr000031.freb.txt", `Sec-WebSocket-Extensions: permessage-deflate\r\nX-Powered-By`, `X-Powered-By`}}},
@@ -281,7 +292,15 @@ func TestProxyRules(t *testing.T) {
 		{"the log has the server's status", "09", "PT1 likely", "HTTP-5xx", []edit{
 			{"PROXY01/u_ex*.log", "SERVER-STATUS=0 ", "SERVER-STATUS=503 "}, {"PROXY01/u_ex*.log", " 502 3 12002 ", " 503 0 0 "},
 		}},
-		{"the status is the proxy's own", "09", "HTTP-5xx likely", "PT1", []edit{{"PROXY01/u_ex*.log", " 502 3 12002 ", " 503 0 0 "}}},
+		{"the status is the proxy's own", "09", "NE possible", "HTTP-5xx", []edit{{"PROXY01/u_ex*.log", " 502 3 12002 ", " 503 0 0 "}}},
+		{"the status is the proxy's own, without SERVER-STATUS", "09", "NE possible", "HTTP-5xx", []edit{
+			{"PROXY01/u_ex*.log", " 502 3 12002 ", " 503 0 0 "}, {"PROXY01/u_ex*.log", "&SERVER-STATUS=0 ", " "},
+		}},
+		{"the status, in a log that has nothing else", "09", "NE possible", "HTTP-5xx", []edit{
+			{"PROXY01/u_ex*.log", " sc-status sc-substatus sc-win32-status time-taken", " sc-status"},
+			{"PROXY01/u_ex*.log", " 200 0 0 15", " 200"}, {"PROXY01/u_ex*.log", " 502 3 12002 30011", " 502"}, {"PROXY01/u_ex*.log", " 502 3 12002 30004", " 502"},
+			{"PROXY01/u_ex*.log", " 502 3 12002 30017", " 502"}, {"PROXY01/u_ex*.log", " 502 3 12002 30009", " 502"},
+		}},
 
 		{"netstat, ports free", "23", "NE possible", "C3", nil},
 		{"netstat, range nearly used up", "23", "C3 possible", "NE", []edit{{"NODE03/dynamicport.txt", ": 16384", ": 100"}}},
@@ -385,5 +404,160 @@ func TestLimits(t *testing.T) {
 		if r.Verdict != nil && r.Verdict.ID == "T1" && (r.Timer == nil || r.Timer.Source != timeline.TimerConfig || r.Timer.Limit.Seconds() != 30) {
 			t.Errorf("the limit of the settings is not the timer: %v", r.Timer)
 		}
+	}
+}
+
+// TestHandedOn judges a status that the content server made and the proxy handed on: the texts name that server, and
+// send nobody to the proxy.
+func TestHandedOn(t *testing.T) {
+	_, v := answerOf(t, "09", "", []edit{
+		{"PROXY01/u_ex*.log", "SERVER-STATUS=0 ", "SERVER-STATUS=503 "}, {"PROXY01/u_ex*.log", " 502 3 12002 300", " 503 0 0 "},
+		{"WEB01/httperr1.log", "", "#Software: Microsoft HTTP API 2.0\n" + httperrFields +
+			"2026-03-16 10:11:57 10.0.0.4 50101 10.0.0.11 80 HTTP/1.1 GET /api/poll - 503 1 QueueFull Polls\n" +
+			"2026-03-16 10:12:36 10.0.0.4 50102 10.0.0.11 80 HTTP/1.1 GET /api/poll - 503 1 QueueFull Polls\n" +
+			"2026-03-16 10:13:08 10.0.0.4 50103 10.0.0.11 80 HTTP/1.1 GET /api/poll - 503 1 QueueFull Polls\n" +
+			"2026-03-16 10:13:41 10.0.0.4 50104 10.0.0.11 80 HTTP/1.1 GET /api/poll - 503 1 QueueFull Polls\n"},
+	})
+	if v == nil || v.ID != "Q4" {
+		t.Fatalf("verdict %+v", v)
+	}
+	if want := "10.0.0.11 answered 503, and ARR handed it on: "; !strings.HasPrefix(v.Title, want) {
+		t.Errorf("title %q, want %q", v.Title, want)
+	}
+	for _, s := range append(append([]string{v.Open}, v.DoNow...), v.FindOut...) {
+		if strings.Contains(s, "this machine") {
+			t.Errorf("which machine: %q", s)
+		}
+	}
+	for _, s := range v.DoNow {
+		if !strings.Contains(s, "10.0.0.11") {
+			t.Errorf("it does not say where: %q", s)
+		}
+	}
+	if _, v = answerOf(t, "09", "", []edit{{"PROXY01/u_ex*.log", "SERVER-STATUS=0 ", "SERVER-STATUS=503 "}, {"PROXY01/u_ex*.log", " 502 3 12002 300", " 503 0 0 "}}); v == nil || v.ID != "PT1" {
+		t.Errorf("without the server's files: %+v", v)
+	}
+}
+
+// told returns what a screen would say of a verdict: all its texts.
+func told(v *timeline.Verdict) string {
+	list := append([]string{v.Title, v.Open}, v.Context...)
+	list = append(append(list, v.DoNow...), v.FindOut...)
+	for _, r := range v.Rejected {
+		list = append(list, r.ID+": "+r.Why)
+	}
+	for _, e := range v.Evidence {
+		list = append(list, e.Text)
+	}
+	return strings.Join(list, "\n")
+}
+
+// TestCandidates checks that a line of the content server's log that may be the request is listed, is not joined,
+// and keeps anybody from saying that there is none.
+func TestCandidates(t *testing.T) {
+	const silent = "no entry of this request"
+	webLog := "WEB16/u_ex*.log"
+	slow := func(to string) edit { return edit{webLog, "16:51:06 192.168.0.216 GET /time/default.aspx", to} }
+	noFREB := without("WEB16/*.freb.txt")
+	quick := func(to string) []edit { // of another page, and cover enough for clocks that differ
+		return []edit{noFREB, slow(to), {webLog, "#Date: 2026-03-04 16:46:06", "#Date: 2026-03-04 16:30:06"},
+			{webLog, "2026-03-04 16:46:06", "2026-03-04 16:30:06"}, {webLog, "2026-03-04 16:54:59", "2026-03-04 17:14:59"}}
+	}
+	tests := []struct {
+		name   string
+		edit   []edit
+		listed int
+		silent bool
+	}{
+		{"default document", []edit{noFREB}, 1, false},
+		{"three minutes later by the server's clock", []edit{noFREB, slow("16:54:06 192.168.0.216 GET /time/")}, 1, false},
+		{"another page", quick("16:51:06 192.168.0.216 GET /other/default.aspx"), 0, true},
+		{"another page, and the log covers less than the clocks may differ", []edit{noFREB, slow("16:51:06 192.168.0.216 GET /other/default.aspx")}, 0, false},
+		{"another client", append(quick("16:54:06 192.168.0.216 GET /time/"), edit{webLog, "GET /time/ - 80 - 192.168.0.205", "GET /time/ - 80 - 192.168.0.9"}), 0, true},
+		{"a quarter of an hour before", quick("16:36:06 192.168.0.216 GET /time/"), 0, true},
+		{"answered while the proxy was waiting", append(quick("16:50:46 192.168.0.216 GET /time/"), edit{webLog, " 200 0 64 45208", " 200 0 0 208"}), 0, true},
+	}
+	for _, tt := range tests {
+		res := resultOf(t, "01", tt.edit)
+		for _, r := range res.Requests {
+			if r.Verdict == nil || r.Outcome != timeline.Failed {
+				continue
+			}
+			listed, log := 0, false
+			for _, q := range r.Related {
+				if res.Inputs[q.Input].Machine.Name != "ARR01" && q.Confidence == timeline.Possible {
+					listed++
+				}
+			}
+			for _, e := range r.Verdict.Evidence {
+				log = log || strings.HasPrefix(e.Text, silent) && strings.Contains(res.Inputs[e.Input].Path, "u_ex")
+			}
+			if listed != tt.listed || log != tt.silent {
+				t.Errorf("%s: %d listed, no entry %v; want %d and %v\n%s", tt.name, listed, log, tt.listed, tt.silent, told(r.Verdict))
+			}
+			if tt.listed > 0 && (r.Behind != nil || strings.Contains(strings.Join(r.Verdict.FindOut, "\n"), "the IIS log")) {
+				t.Errorf("%s: joined, or asked for although it is there: %v %q", tt.name, r.Behind, r.Verdict.FindOut)
+			}
+		}
+	}
+}
+
+// TestProxyTexts checks sentences that depend on which files are there.
+func TestProxyTexts(t *testing.T) {
+	recycled := func(more string) edit {
+		return edit{"WEB16/System.events.txt", "", "computer WEB16\nchannel System\n2026-03-06T09:00:00Z ESENT 326 information x\n" + more + "2026-03-06T09:30:00Z ESENT 327 information x\n"}
+	}
+	quiet := edit{"WEB16/Application.events.txt", "", "computer WEB16\nchannel Application\n2026-03-06T09:00:00Z ESENT 326 information x\n2026-03-06T09:30:00Z ESENT 327 information x\n"}
+	tests := []struct {
+		name, base string
+		edit       []edit
+		want       []string
+		miss       []string
+	}{
+		{"crash: no event log", "03", nil, []string{"get System.evtx and Application.evtx for"}, []string{"R2: "}},
+		{"crash: the System log", "03", []edit{recycled("")}, []string{"R2: crash: the System log covers the time and has none", "get Application.evtx for"}, []string{"System.evtx"}},
+		{"crash: both logs", "03", []edit{recycled(""), quiet}, []string{"R2: crash: the System and Application logs cover the time and have none"}, []string{".evtx"}},
+		{"recycle", "03", []edit{recycled("2026-03-06T09:14:32Z Microsoft-Windows-WAS 5074 information ProcessID=5012 AppPoolID=DefaultAppPool\n")},
+			[]string{"while its worker process was being replaced", "was recycled"}, []string{"System.evtx"}},
+		{"recycle of another process", "03", []edit{recycled("2026-03-06T09:14:32Z Microsoft-Windows-WAS 5074 information ProcessID=5013 AppPoolID=DefaultAppPool\n")},
+			nil, []string{"being replaced", "was recycled"}},
+		{"cut off, no event log", "04", nil, nil, []string{"R2: "}},
+
+		{"both off", "05", nil, []string{"both members of farm shopfarm are switched off"}, []string{"all 2"}},
+		{"one off", "05", []edit{{"ARR01/applicationHost.config", `"10.0.0.12" enabled="false"`, `"10.0.0.12" enabled="true"`}},
+			[]string{"Of the 2 members of farm shopfarm, 10.0.0.11 is switched off (applicationHost.config:22), and 10.0.0.12 is on.", "System.evtx"},
+			[]string{"add applicationHost.config", "are switched off", "health test"}},
+		{"no configuration", "05", []edit{without("ARR01/applicationHost.config"), without("ARR01/history/*/*")},
+			[]string{"applicationHost.config", "from each member the IIS log", "whether the members are switched off, fail their health test"}, nil},
+		{"one member fails its test", "39", []edit{{"WEB12/u_ex*.log", " 404 0 2 15", " 200 0 0 15"}},
+			[]string{"192.168.0.11 answered 404.0 and 192.168.0.12 answered 200.0", "has no member of farm shopfarm switched off"}, []string{"the IIS log", "add applicationHost.config"}},
+
+		{"no address", "09", []edit{{"PROXY01/u_ex*.log", " 502 3 12002 ", " 502 3 12029 "}}, []string{"find out which server it was for"}, []string{"-Port 80", "Test-NetConnection the server"}},
+		{"an address", "02", []edit{without("WEB16/System.events.txt"), without("WEB16/*.log")}, []string{"Test-NetConnection 192.168.0.216 -Port 80", "take 192.168.0.216 out of the farm"}, nil},
+		{"no farm anywhere", "29", nil, []string{"let the caller use another address until 10.8.0.77 answers"}, []string{"farm"}},
+		{"the log of the proxy alone", "09", nil, []string{"from the content server get the IIS log, HTTPERR and Failed Request Tracing"}, []string{"this trace"}},
+		{"nothing but the status", "09", []edit{
+			{"PROXY01/u_ex*.log", " sc-status sc-substatus sc-win32-status time-taken", " sc-status"}, {"PROXY01/u_ex*.log", " 502 3 12002 30011", " 502"}, {"PROXY01/u_ex*.log", " 502 3 12002 30004", " 502"},
+		}, []string{"ARR itself answered 502", "the log leaves out sc-substatus, sc-win32-status and time-taken", "let IIS of this machine log"}, []string{"time-out: the answer came"}},
+		{"the log is there", "09", []edit{{"PROXY01/u_ex*.log", " 502 3 12002 ", " 502 3 12175 "}}, []string{"the files here do not tell why"}, []string{"the trace does"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.base+" "+tt.name, func(t *testing.T) {
+			_, v := answerOf(t, tt.base, "", tt.edit)
+			if v == nil {
+				t.Fatal("no verdict")
+			}
+			all := told(v)
+			for _, w := range tt.want {
+				if !strings.Contains(all, w) {
+					t.Errorf("%q is missing in\n%s", w, all)
+				}
+			}
+			for _, w := range tt.miss {
+				if strings.Contains(all, w) {
+					t.Errorf("%q should not be in\n%s", w, all)
+				}
+			}
+		})
 	}
 }

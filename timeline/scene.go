@@ -194,7 +194,18 @@ func (x *scene) candidates() []*Request {
 // covered reports whether a source of the server behind would tell of the request, whatever its clock is off.
 func (x *scene) covered(m *Machine, kind Kind) bool {
 	slack := x.slack(m)
-	return m.covers(kind, x.at(m, x.r.Start)-slack) && m.covers(kind, x.at(m, x.end())+slack)
+	from, to := x.at(m, x.r.Start)-slack, x.at(m, x.end())+slack
+	return m.covers(kind, from) && m.covers(kind, to) && !m.passedOver(kind, from-aside, to+lateness)
+}
+
+// aside is how far a log's whole seconds may put a request from where it was.
+const aside = 2 * etl.Second
+
+// counted reports whether a log of the server behind is there for the time of the request, and lines of it were only
+// counted.
+func (x *scene) counted(m *Machine, kind Kind) bool {
+	slack := x.slack(m)
+	return m.passedOver(kind, x.at(m, x.r.Start)-slack-aside, x.at(m, x.end())+slack+lateness)
 }
 
 // silences quotes the logs of the server behind the proxy that would have an entry of the request, had it come to
@@ -331,10 +342,7 @@ func (x *scene) handedOn(j *judge) *Verdict {
 	v = &own
 	// The rule speaks of the machine where the request came in, which is another one to who reads it here.
 	at := cmp.Or(r.Server, x.back.called())
-	if !strings.Contains(v.Title, " answered ") {
-		v.Title = at + " answered " + q.status() + ": " + v.Title
-	}
-	v.Context = append([]string{at + " answered " + q.status() + ", and " + forwarderOf(x.front, r) + " handed it on."}, v.Context...)
+	v.Title = at + " answered " + q.status() + ", and " + forwarderOf(x.front, r) + " handed it on: " + v.Title
 	host, _ := plainAddress(at)
 	there := strings.NewReplacer("this machine", cmp.Or(host, at))
 	v.Open = there.Replace(v.Open)

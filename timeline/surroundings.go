@@ -31,6 +31,7 @@ func (m *Machine) furnish(b *Builder) {
 	var files []*iisconfig.File
 	for _, i := range m.Inputs {
 		s := b.sessions[i]
+		s.sortUsages()
 		if s.settings != nil {
 			files = append(files, s.settings)
 		}

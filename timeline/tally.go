@@ -1,6 +1,7 @@
 package timeline
 
 import (
+	"slices"
 	"time"
 
 	"github.com/etwhy/etwhy/decode/w3c"
@@ -62,6 +63,7 @@ const (
 	maxAround = 50_000  // that went well, at a time when a log saw others fail
 	maxNear   = 100_000 // that went well, at a time of which traces and the like know requests
 	maxTold   = 150_000 // that failed, or that a filter asks for
+	maxSpare  = 25_000  // that did not go well, at a time that others are concerned with, when there is no room for them above
 )
 
 // interest says why requests of a time may be of interest.
@@ -94,7 +96,8 @@ func (s *Session) keeps(e *w3c.Entry, outcome Outcome) bool {
 	b := s.b
 	wanted := b.opt.Filter == nil || b.opt.Filter.admits(e, outcome)
 	kept, most := &b.plain, maxPlain
-	switch concern := max(b.minutes[e.Start()/Minute], b.minutes[e.Time/Minute]); {
+	concern := max(b.minutes[e.Start()/Minute], b.minutes[e.Time/Minute])
+	switch {
 	case wanted && b.opt.Filter != nil:
 		kept, most = &b.wanted, maxTold
 	case outcome == Failed:
@@ -106,16 +109,67 @@ func (s *Session) keeps(e *w3c.Entry, outcome Outcome) bool {
 	case !wanted:
 		most = 0
 	}
+	if *kept >= most && concern > 0 && outcome != OK {
+		kept, most = &b.spare, maxSpare
+	}
 	if *kept < most {
 		*kept++
 		return true
 	}
+	s.pass(e.Start() / Minute)
+	s.pass(e.Time / Minute)
 	if wanted {
 		s.counted.count(e, outcome)
 	} else {
 		s.counted.LeftOut++
 	}
 	return false
+}
+
+// A passing is what is remembered of the lines of a log that were not kept: the minutes that they are of.
+type passing struct {
+	minutes map[etl.Time]bool
+	last    etl.Time // the one noted last
+	always  bool     // there are too many to tell
+}
+
+// maxPassed bounds the minutes that are remembered of one log: a month.
+const maxPassed = 31 * 24 * 60
+
+// pass notes that a line of a minute was not kept.
+func (s *Session) pass(minute etl.Time) {
+	p := &s.passed
+	switch {
+	case p.always || p.minutes != nil && p.last == minute:
+		return
+	case p.minutes == nil:
+		p.minutes = map[etl.Time]bool{}
+	case len(p.minutes) >= maxPassed:
+		p.always, p.minutes = true, nil
+		return
+	}
+	p.minutes[minute], p.last = true, minute
+}
+
+// over reports whether lines of a time were not kept.
+func (p *passing) over(from, to etl.Time) bool {
+	const most = 60 * 24 // minutes: who asks for more gets no claim
+	first, last := from/Minute, to/Minute
+	if p.always || len(p.minutes) > 0 && last-first > most {
+		return true
+	}
+	for m := first; m <= last && len(p.minutes) > 0; m++ {
+		if p.minutes[m] {
+			return true
+		}
+	}
+	return false
+}
+
+// passedOver reports whether a log of this machine has lines of a time that were only counted. That a request is not
+// among those that were kept then says nothing.
+func (m *Machine) passedOver(kind Kind, from, to etl.Time) bool {
+	return slices.ContainsFunc(m.counted, func(s *Session) bool { return s.in.Kind == kind && s.passed.over(from, to) })
 }
 
 // Passed says that n lines of a log were not even looked at, since the filter's time leaves them out.

@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/etwhy/etwhy/etl"
@@ -16,9 +15,6 @@ var fileNames = map[Kind]string{
 	systemLog:      "System.evtx",
 	applicationLog: "Application.evtx",
 }
-
-// timeless are the kinds of files that speak of no time.
-var timeless = []Kind{KindConfig}
 
 // tells reports whether the files of a machine, or the witnesses of the request there, tell what one of a kind would.
 func (x *scene) tells(m *Machine, kind Kind, witness *Request) bool {
@@ -40,7 +36,7 @@ func (x *scene) wanted(behind, here []Kind) []string {
 		for _, k := range kinds {
 			if !x.tells(m, k, witness) {
 				names = append(names, fileNames[k])
-				timed = timed || !slices.Contains(timeless, k)
+				timed = timed || k != KindConfig // that speaks of no time
 			}
 		}
 		return names, timed && !x.r.Start.IsZero()

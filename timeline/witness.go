@@ -56,7 +56,7 @@ type sight struct {
 
 	forwarder    freb.Forwarder // what passed the request on; ARR also where only its marks in a log tell
 	onward       bool           // this machine passed it on, or was about to
-	serverStatus int            // SERVER-STATUS in ARR's log; -1 = not there
+	serverStatus int            // SERVER-STATUS in ARR's log; 0 = no server gave one, -1 = not known
 	freb         *freb.Request
 	page         *errorpage.Page // that a user saved, of this URL and status; nil = none
 	pageInput    int
@@ -383,8 +383,11 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	if n, ok := e.ServerStatus(); ok {
 		w.serverStatus, w.onward = n, true
 	}
-	if _, ok := e.CacheHit(); ok {
+	if hit, ok := e.CacheHit(); ok {
 		w.onward = true
+		if !hit {
+			w.serverStatus = max(w.serverStatus, 0) // else it would be there
+		}
 	}
 	if status == 502 && (sub == 3 || sub == 4) {
 		w.onward = true // only what passes requests on gives these

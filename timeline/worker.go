@@ -123,7 +123,7 @@ func (b *Builder) giveProcesses() {
 		}
 	}
 	for _, m := range b.machines {
-		for _, o := range m.during(0, lastMoment, "", lives...) {
+		for _, o := range m.ever(lives...) {
 			if o.Pool != "" && o.PID != 0 {
 				see(pool{m, strings.ToLower(o.Pool)}, o.PID, o.Time, o.Time)
 			}

@@ -641,6 +641,12 @@ func (b *builder) advance(f *Forward, phase Phase, at etl.Time) {
 	b.marked = true
 	f.Phase = max(f.Phase, phase)
 	f.Progress = at
+	switch {
+	case phase == AwaitingHeaders && f.Sent.IsZero():
+		f.Sent = at
+	case phase == ReceivingBody && f.Answered.IsZero():
+		f.Answered = at
+	}
 }
 
 // bodyRead reports whether there is nothing left to read of the request's body.

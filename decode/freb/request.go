@@ -256,6 +256,8 @@ type Forward struct {
 	Counters      *Counters // of the server, when it was chosen; nil = not told
 
 	Start    etl.Time // when it was passed on; 0 = unknown
+	Sent     etl.Time // when the request was out and the wait for the answer began; 0 = not told
+	Answered etl.Time // when the headers of the answer were in; 0 = not told
 	Progress etl.Time // last sign that it went on, a piece of the request's body that came in included; 0 = none
 	End      etl.Time // of the failure or of the answer; 0 = neither is told
 

@@ -53,7 +53,8 @@ func (in *Input) rank() int {
 func (in *Input) describe() timeline.Input {
 	d := timeline.Input{Path: in.Path, Kind: in.Kind, Machine: in.computer, Header: in.Header(), Loss: in.Loss}
 	if in.Log == nil {
-		d.First, d.Last, d.Channels = in.Start, in.End, in.Channels
+		d.First, d.Last, d.Channels, d.Gaps = in.Start, in.End, in.Channels, in.gaps
+		d.Converted = in.Kind == timeline.KindETL
 	}
 	if in.decoder != nil {
 		d.Processes = in.decoder.Processes()

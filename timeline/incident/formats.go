@@ -264,7 +264,7 @@ func (inc *Incident) scanLines(in *Input, r *io.SectionReader) error {
 func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 	log := eventlog.NewReader(r, r.Size(), eventlog.Options{Name: in.Path})
 	var told []*eventlog.Entry
-	facts := 0
+	kept, services, left := 0, 0, 0
 	var failed error
 	for e, err := range log.Entries() {
 		if err != nil {
@@ -275,14 +275,25 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 		if e.Channel != "" && !slices.Contains(in.Channels, e.Channel) && len(in.Channels) < maxChannels {
 			in.Channels = append(in.Channels, e.Channel)
 		}
-		if _, ok := e.Fact(); ok {
-			if facts++; facts <= maxTold {
-				told = append(told, e.Clone())
-			}
+		f, ok := e.Fact()
+		if !ok {
+			continue
 		}
+		switch {
+		case f.Kind == eventlog.ServiceState || f.Kind == eventlog.ServiceStartup:
+			if services++; services > maxServices {
+				continue // context at the most: nothing is concluded from there being none
+			}
+		case kept == maxTold:
+			left++
+			continue
+		default:
+			kept++
+		}
+		told = append(told, e.Clone())
 	}
-	if facts > maxTold {
-		in.Damage = append(in.Damage, Damage{"too-many", -1, fmt.Sprintf("%d entries tell of web servers: those after the first %d are left out", facts, maxTold)})
+	if in.gaps = left > 0; in.gaps {
+		in.Damage = append(in.Damage, Damage{"too-many", -1, fmt.Sprintf("%d entries tell of web servers: those after the first %d are left out", kept+left, kept)})
 	}
 	for _, a := range log.Anomalies() {
 		in.Damage = append(in.Damage, Damage{a.Kind.String(), a.Offset, a.Text()})
@@ -303,7 +314,8 @@ func (inc *Incident) scanEvents(in *Input, r *io.SectionReader) error {
 // Bounds on what is kept of one event log.
 const (
 	maxChannels = 20
-	maxTold     = 50_000
+	maxTold     = 50_000 // entries that tell of web servers
+	maxServices = 5_000  // those of services that start and stop: all programs of the machine have some
 )
 
 // scanConfig reads a configuration file of IIS.

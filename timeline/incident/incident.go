@@ -72,6 +72,7 @@ type Input struct {
 	decoder   *decode.Decoder
 	named     bool // by the user, not found in a folder or container
 	unread    bool // nothing of it could be read, or it is nothing that etwhy reads
+	gaps      bool // entries of an event log had to be left out
 	processes []cabinfo.Entry
 
 	computer string // that an event log is from

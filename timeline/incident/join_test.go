@@ -168,3 +168,18 @@ func TestJoinClock(t *testing.T) {
 		t.Errorf("not joined with a clock that is 90 s ahead")
 	}
 }
+
+// A copy of a log tells nothing twice.
+func TestJoinCopy(t *testing.T) {
+	line := "2026-03-05 10:01:00 10.0.0.5 GET /slow X-ARR-CACHE-HIT=0&X-ARR-LOG-ID=00000000-0000-4000-8000-000000000002&SERVER-STATUS=0 80 10.9.9.9 502 3 12002 30000\n"
+	other := strings.Replace(line, "0002&", "0003&", 1)
+	res := caseResult(t, folder(t, map[string]string{"u_ex.log": proxyLog + line + other, "u_ex - Copy.log": proxyLog + line}), "copy")
+	if n := len(res.Requests); n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+	for _, r := range res.Requests {
+		if len(r.Related) > 0 {
+			t.Errorf("%s is related to %s", r.ID, related(r))
+		}
+	}
+}

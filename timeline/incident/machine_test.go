@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func TestMachines(t *testing.T) {
 			"WEB02.corp.example: s.xml u_ex.log urlacl.txt"},
 		{"folders of any name in one of the machine's", map[string]string{"ARR/u_ex.log": logAt12, "WEB02/sys/s.events.txt": eventsOfWEB02, "WEB02/web/u_ex.log": logAt11},
 			"10.0.0.12: u_ex.log\nWEB02.corp.example: s.xml u_ex.log"},
-		{"a stray file of a machine with a folder of its own", map[string]string{"A/s.events.txt": eventsOfWEB03, "A/u_ex.log": logAt11, "WEB03/t.events.txt": eventsOfWEB03 + " \n"},
+		{"a stray file of a machine with a folder of its own", map[string]string{"A/s.events.txt": eventsOfWEB03, "A/u_ex.log": logAt11, "WEB03/t.events.txt": strings.ReplaceAll(eventsOfWEB03, "Shop", "News")},
 			"10.0.0.11: u_ex.log\nWEB03: s.xml t.xml"},
 	}
 	for _, tt := range tests {
@@ -77,13 +78,17 @@ func TestMachines(t *testing.T) {
 
 // What rests on files that only their folder joins is not certain.
 func TestJoinedByFolder(t *testing.T) {
-	const (
-		events = "channel System\n2026-03-05T09:14:07Z Microsoft-Windows-WAS 5002 warning AppPoolID=Shop\n"
-		errors = "#Software: Microsoft HTTP API 2.0\n#Version: 1.0\n#Date: 2026-03-05 09:10:00\n" +
-			"#Fields: date time c-ip c-port s-ip s-port cs-version cs-method cs-uri sc-status s-siteid s-reason s-queuename\n" +
-			"2026-03-05 09:10:00 10.0.1.21 49300 10.0.0.11 80 HTTP/1.1 GET / 400 - BadRequest -\n" +
-			"2026-03-05 09:14:09 10.0.1.21 49301 10.0.0.11 80 HTTP/1.1 GET / 503 2 AppOffline Shop\n"
-	)
+	texts := func(folder, computer string) map[string]string {
+		out := map[string]string{}
+		for _, name := range []string{"System.events.txt", "Application.events.txt", "httperr3.log"} {
+			b, err := os.ReadFile("../../testdata/cases/50-crash-loop-after-deployment/WEB02/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[folder+name] = strings.ReplaceAll(string(b), "computer WEB02", "computer "+computer)
+		}
+		return out
+	}
 	tests := []struct {
 		name, folder, computer string
 		want                   timeline.Confidence
@@ -93,12 +98,10 @@ func TestJoinedByFolder(t *testing.T) {
 		{"no folder", "", "WEB02", timeline.Likely},
 	}
 	for _, tt := range tests {
-		res := caseResult(t, folder(t, map[string]string{
-			tt.folder + "httperr1.log": errors, tt.folder + "s.events.txt": "computer " + tt.computer + "\n" + events,
-		}), "case")
+		res := caseResult(t, folder(t, texts(tt.folder, tt.computer)), "case")
 		list := failed(res)
-		if len(list) != 1 || list[0].Verdict.ID != "Q1" || list[0].Verdict.Confidence != tt.want {
-			t.Errorf("%s: %d requests, verdict %+v", tt.name, len(list), list[0].Verdict)
+		if len(list) == 0 || list[0].Verdict.ID != "Q1" || list[0].Verdict.Confidence != tt.want {
+			t.Fatalf("%s: %d requests, verdict %+v", tt.name, len(list), list[0].Verdict)
 		}
 		if doubt := strings.Contains(list[0].Verdict.Open, "only their folder says so"); doubt != (tt.want != timeline.Certain) {
 			t.Errorf("%s: %q", tt.name, list[0].Verdict.Open)

@@ -21,6 +21,9 @@ func (s *screen) bar(r *timeline.Request) {
 		return
 	}
 	stop := slices.IndexFunc(steps, func(t step) bool { return t.outcome != timeline.OK })
+	if stop < 0 && r.Outcome != timeline.OK && r.Proxied && r.Phase == "" {
+		return // where its time went is not among them
+	}
 	if r.Outcome == timeline.OK || stop < 0 {
 		s.text("  "+join(steps), 4)
 		return

@@ -78,12 +78,22 @@ type groupKey struct {
 // saidKey is what is said of a request. What is said in the same words is alike, whatever else is not.
 type saidKey struct{ verdict, title string }
 
-// varying is what differs in titles that tell of the same cause: addresses, durations, counts. A status does not: it
-// tells one cause from another.
-var varying = regexp.MustCompile(`\[[0-9A-Fa-f:.]+\](:\d+)?|\b\d+(\.\d+){3}(:\d+)?\b|\b\d[\d,.:]*( (ms|s|min|bytes|%))\b|\b(\d{1,2}|\d{4,}|\d{1,3}(,\d{3})+)\b`)
+// figures are the numbers in titles: addresses, times, durations, counts, and statuses and codes.
+var figures = regexp.MustCompile(`\[[0-9A-Fa-f:.]+\](:\d+)?|\bPID \d+|\b\d[\d,.:]*( (ms|s|min|bytes|%))\b|\b\d[\d,.:]*\b`)
 
-// wording returns a title without the numbers in it. Those of a name, as in WEB02, stay.
-func wording(title string) string { return varying.ReplaceAllString(title, "#") }
+// telling are those that tell one cause from another: statuses, and codes, of four digits or more.
+var telling = regexp.MustCompile(`^([1-5]\d\d(\.\d+)?|\d{4,})$`)
+
+// wording returns a title without the numbers that differ from one request to the next. Those of a name, as in WEB02,
+// stay.
+func wording(title string) string {
+	return figures.ReplaceAllStringFunc(title, func(s string) string {
+		if telling.MatchString(s) {
+			return s
+		}
+		return "#"
+	})
+}
 
 // target is where a request went: the address of the server, or else the host that it asked for.
 func target(r *timeline.Request) string {

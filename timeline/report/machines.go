@@ -187,8 +187,8 @@ func (s *screen) machines() {
 		}
 		s.headline(s.machineTitle(m), false)
 		for _, l := range lines[m] {
-			s.line(clean("  " + pad(l.source, len(widths.source)) + gap + strings.Repeat(" ", len(widths.files)-len(l.files)) + l.files + gap +
-				pad(l.span, len(widths.span)) + gap + l.entries))
+			s.line(shorten("  "+pad(l.source, len(widths.source))+gap+strings.Repeat(" ", len(widths.files)-len(l.files))+l.files+gap+
+				pad(l.span, len(widths.span))+gap+l.entries, s.width))
 		}
 	}
 	const mostGaps = 4

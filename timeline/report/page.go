@@ -171,6 +171,7 @@ func (p *page) command(s string) {
 	const lead, goOn = "  ", " ^"
 	var line string
 	for i, word := range strings.Fields(clean(s)) {
+		word = shorten(word, longestCommand)
 		if i > 0 && displaywidth.String(lead+line+" "+word+goOn) > p.width {
 			p.line(lead + line + goOn)
 			line = "  " + word
@@ -269,6 +270,11 @@ const gap = "  "
 
 // table adds a table: no lines, only space between columns.
 func (p *page) table(columns []tableColumn, rows [][]string) {
+	for _, row := range rows {
+		for i := range row {
+			row[i] = shorten(row[i], p.width)
+		}
+	}
 	for i := len(columns) - 1; i >= 0; i-- {
 		excess := tableWidth(columns, rows) - p.width
 		if excess <= 0 {
@@ -314,16 +320,13 @@ func (p *page) table(columns []tableColumn, rows [][]string) {
 		tablewriter.WithConfig(tablewriter.Config{Header: cells, Row: cells}))
 	t.Header(titles)
 	for _, row := range rows {
-		for i := range row {
-			row[i] = clean(row[i])
-		}
 		t.Append(row) // cannot fail for strings
 	}
 	if t.Render() != nil {
 		return // nor this, into a buffer
 	}
 	for l := range strings.Lines(buf.String()) {
-		p.line(strings.TrimRight(l, " \n"))
+		p.line(shorten(strings.TrimRight(l, " \n"), p.width))
 	}
 }
 
@@ -338,21 +341,32 @@ func tableWidth(columns []tableColumn, rows [][]string) int {
 func columnWidth(columns []tableColumn, rows [][]string, i int) int {
 	n := displaywidth.String(columns[i].title)
 	for _, row := range rows {
-		n = max(n, displaywidth.String(clean(row[i])))
+		n = max(n, displaywidth.String(row[i]))
 	}
 	return n
 }
 
+// Bounds on what a page quotes of a file, which may hold a value of a megabyte.
+const (
+	longestText    = 40  // lines of a paragraph
+	longestCommand = 400 // columns of a word in a command, which is of no use once it is cut
+)
+
 // wrap breaks a text into lines of at most width columns, all but the first shorter by hang. It breaks
-// between words only, and keeps a number with the name or unit behind it. Blanks in front of the first
-// word stay.
+// between words only, and keeps a number with the name or unit behind it. A word that no line has room for
+// is cut, unless it is for copying. Blanks in front of the first word stay.
 func wrap(s string, width, hang int) []string {
-	s = clean(s)
+	s = shorten(s, longestText*width)
+	longest := width - hang
+	if isCommand.MatchString(s) {
+		longest = longestCommand
+	}
 	line := s[:len(s)-len(strings.TrimLeft(s, " "))]
 	room := width - len(line)
 	var lines []string
 	begun := false
 	for _, w := range units(strings.Fields(s)) {
+		w = shorten(w, longest)
 		n := displaywidth.String(w)
 		switch {
 		case !begun:

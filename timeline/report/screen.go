@@ -216,6 +216,7 @@ func (s *screen) healthy(unhappy []*group) {
 		s.labelled("Answers:", sentence(t))
 	}
 	s.repeated()
+	s.unjoined()
 	s.counted()
 	s.setAside()
 	s.selection()
@@ -482,6 +483,8 @@ func (s *screen) unhappy() {
 		s.block(useful)
 		s.labelled("Besides:", sentence(t))
 	}
+	s.block(needed)
+	s.unjoined()
 }
 
 // footer adds what belongs under every answer about failures.
@@ -610,7 +613,6 @@ func (s *screen) unjoined() {
 
 // setAside counts what was set aside: probes and background traffic.
 func (s *screen) setAside() {
-	s.unjoined()
 	if len(s.Aside) == 0 {
 		return
 	}

@@ -200,7 +200,10 @@ func (s *screen) facts(g *group) {
 	if r.Status != 0 && way == "" {
 		parts = append(parts, "answered "+status(r))
 	}
-	if r.Restarts > 0 {
+	switch {
+	case r.Restarts > 0 && len(r.Attempts) == 0:
+		parts = append(parts, "after "+either(r.Restarts, "one 401", thousands(r.Restarts)+" x 401")+" of a handshake")
+	case r.Restarts > 0:
 		parts = append(parts, "repeated "+either(r.Restarts, "once", thousands(r.Restarts)+" times"))
 	}
 	s.parts("", parts)

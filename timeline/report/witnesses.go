@@ -304,9 +304,9 @@ func (p *page) columns(lead int, front, text, behind string) {
 		case i > 0:
 			p.line(strings.Repeat(" ", lead) + l)
 		case behind != "":
-			p.line(clean(front) + pad(l, room) + gap + behind)
+			p.line(shorten(front+pad(l, room)+gap+behind, p.width))
 		default:
-			p.line(clean(front) + l)
+			p.line(shorten(front+l, p.width))
 		}
 	}
 }
