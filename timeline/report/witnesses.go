@@ -543,14 +543,15 @@ func (s *screen) came(r *timeline.Request) (long, short string) {
 	if r.Timer == nil && r.Outcome == timeline.Failed {
 		end = "gave up"
 	}
-	if len(steps) == 0 {
+	stop := slices.IndexFunc(steps, func(t step) bool { return t.outcome != timeline.OK })
+	if stop < 0 && (len(steps) == 0 || r.Outcome == timeline.Failed) { // in which step, no file tells
 		long = took(r.Duration()) + ", " + end
 		return long, long
 	}
 	last := steps[len(steps)-1:]
-	if i := slices.IndexFunc(steps, func(t step) bool { return t.outcome != timeline.OK }); i >= 0 {
-		steps = steps[:i+1]
-		last = steps[i:]
+	if stop >= 0 {
+		steps = steps[:stop+1]
+		last = steps[stop:]
 	}
 	return join(steps) + ", " + end, join(last) + ", " + end
 }
