@@ -50,6 +50,7 @@ type Builder struct {
 	index    *index                // likewise
 
 	minutes map[etl.Time]concern // of which several files may know requests
+	tiers   map[string]*MadeBy   // see madeBy
 
 	plain, around, near, told, wanted, spare int // lines of logs that became requests
 
@@ -271,6 +272,29 @@ func (s *Session) intern(b []byte) string {
 	t := string(b)
 	s.texts[t] = t
 	return t
+}
+
+// same returns one copy of equal strings.
+func (s *Session) same(t string) string {
+	if one, ok := s.texts[t]; ok {
+		return one
+	}
+	if len(s.texts) >= 10_000 {
+		clear(s.texts)
+	}
+	s.texts[t] = t
+	return t
+}
+
+// madeBy returns who set a status, one for all requests that say no more than the tier.
+func (b *Builder) madeBy(tier string) *MadeBy {
+	if b.tiers[tier] == nil {
+		if b.tiers == nil {
+			b.tiers = map[string]*MadeBy{}
+		}
+		b.tiers[tier] = &MadeBy{Tier: tier}
+	}
+	return b.tiers[tier]
 }
 
 // A Result is everything that the inputs tell.

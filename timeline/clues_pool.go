@@ -64,7 +64,7 @@ func (x *scene) lookPool() {
 		o.found = &scene{b: x.b, r: x.r, f: x.f, front: o.on, alone: x.alone}
 		if !x.alone {
 			o.found.r = o.sample()
-			o.found.f = o.found.r.facts
+			o.found.f = o.found.r.known()
 		}
 		o.found.lookOutage(o)
 	}
@@ -108,7 +108,7 @@ func (x *scene) lookOutage(o *outage) {
 		if first != nil && len(o.requests) > 1 {
 			e := quoted(first)
 			e.Text = strings.TrimSuffix("first "+e.Text, ", queue "+o.pool)
-			if n := first.sight.line; n > 0 {
+			if n := first.sight.row; n > 0 {
 				e.Text += fmt.Sprintf(", line %d", n)
 			}
 			switch {

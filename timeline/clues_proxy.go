@@ -880,8 +880,8 @@ func (x *scene) lookForLostState(p *passage) {
 
 // quotedAny makes evidence of a request that a file of any kind tells of.
 func quotedAny(q *Request) Evidence {
-	if q.sight != nil && q.sight.text != "" {
-		return quoted(q)
+	if e := quoted(q); e.Text != "" {
+		return e
 	}
 	return Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + ": " + cmp.Or(q.status(), q.Outcome.String()), Key: true}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/etl"
@@ -237,10 +238,8 @@ func joinUnique(rest []*Request, candidates func(*Request) iter.Seq[*Request], f
 			continue
 		}
 		for q := range candidates(r) {
-			if q.claims == claimed+1 || q.claims == claimed {
-				if fits(q, r) {
-					q.claim()
-				}
+			if q.claims >= claimed && q.claims <= claimed+1 && fits(q, r) {
+				q.claim()
 			}
 		}
 	}
@@ -275,6 +274,7 @@ func (r *Request) claim() {
 func (r *Request) absorb(q *Request, by string, sure Confidence) {
 	w := r.witness()
 	r.relate(q, by, sure)
+	w.told = r.line() // before it takes over what q has
 	w.same = append(w.same, q)
 	q.into = r
 	if s := q.sight; s != nil {
@@ -324,6 +324,9 @@ func (r *Request) worsen(q *Request) {
 	if rank(q.Outcome) <= rank(r.Outcome) {
 		return
 	}
+	f, own := q.known(), r.known()
+	own.seen |= f.seen
+	own.call = cmp.Or(own.call, f.call)
 	if r.Outcome == Unfinished {
 		r.End = max(q.End, r.Start)
 		for i := range r.Phases {
@@ -333,13 +336,6 @@ func (r *Request) worsen(q *Request) {
 		}
 	}
 	r.Outcome, r.Phase = q.Outcome, ""
-	if r.facts == nil {
-		r.facts = new(facts)
-	}
-	if q.facts != nil {
-		r.facts.seen |= q.facts.seen
-		r.facts.call = cmp.Or(r.facts.call, q.facts.call)
-	}
 }
 
 // relate lists another witness.
@@ -348,11 +344,7 @@ func (r *Request) relate(q *Request, by string, sure Confidence) {
 	if at.IsZero() {
 		at = q.Start
 	}
-	text := ""
-	if q.sight != nil {
-		text = q.sight.text
-	}
-	r.Related = append(r.Related, Related{Input: q.Input, Kind: string(q.kind()), By: by, Confidence: sure, Time: at, Text: text})
+	r.Related = append(r.Related, Related{Input: q.Input, Kind: string(q.kind()), By: by, Confidence: sure, Time: at, Text: unique.Make(q.line()).Value()})
 	if q.sight != nil {
 		for _, x := range q.Related {
 			x.Confidence = min(x.Confidence, sure)
@@ -459,8 +451,8 @@ func (r *Request) forward() {
 	w := r.sight
 	r.Side, r.Proxied = Client, true
 	r.Server = ""
-	if r.facts == nil && r.Outcome != OK {
-		r.facts = new(facts)
+	if r.Outcome != OK {
+		r.known()
 	}
 	if n := w.win32; n != 0 && r.Outcome == Failed {
 		if isWinHTTP(n) {

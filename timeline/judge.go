@@ -21,6 +21,9 @@ const maxEvidence = 8
 type judge struct {
 	fared *fared
 	texts map[string]string
+	lists map[string][]string
+	nears map[string][]Rejection
+	key   []byte // of the list in hand
 }
 
 // maxTexts bounds the texts that a judge remembers.
@@ -40,11 +43,15 @@ func (j *judge) same(s string) string {
 
 // judge judges what did not go well, with an eye on how the other requests fared and on what else the files tell.
 func (b *Builder) judge() {
-	j := &judge{newFared(b.requests), map[string]string{}}
+	j := &judge{fared: newFared(b.requests), texts: map[string]string{}, lists: map[string][]string{}, nears: map[string][]Rejection{}}
 	b.findOutages()
 	for _, r := range b.requests {
 		if r.Outcome == Failed || r.Outcome == Cancelled || r.odd() {
+			told := r.facts != nil
 			r.Verdict = j.verdict(b, r)
+			if !told || r.kind() == KindIISLog { // nobody asks again
+				r.facts = nil
+			}
 			if r.alike() == nil {
 				j.share(r.Verdict)
 			}
@@ -81,16 +88,13 @@ var machineRules = slices.Concat(aloneRules, proxyAloneRules)
 
 // verdict finds the rule that fits, and writes it out.
 func (j *judge) verdict(b *Builder, r *Request) *Verdict {
-	if r.facts == nil {
-		r.facts = new(facts)
-	}
-	f := r.facts
-	if m, ok := winerr.ToWinHTTP(uint32(r.Error)); ok && r.WinHTTP.From == FromTrace && Code(m.To.Number) != r.WinHTTP.Code {
-		f.seen |= factMixed
-	}
 	alike := r.alike()
 	if alike != nil && alike.verdict != nil {
 		return alike.verdict
+	}
+	f := r.known()
+	if m, ok := winerr.ToWinHTTP(uint32(r.Error)); ok && r.WinHTTP.From == FromTrace && Code(m.To.Number) != r.WinHTTP.Code {
+		f.seen |= factMixed
 	}
 	x := b.scene(r)
 	if v := x.handedOn(j); v != nil {
@@ -116,7 +120,7 @@ func (j *judge) verdict(b *Builder, r *Request) *Verdict {
 	}
 	if alike != nil {
 		j.share(v)
-		alike.verdict = v
+		alike.verdict, alike.found = v, nil
 	}
 	return v
 }
@@ -170,17 +174,43 @@ func (j *judge) share(v *Verdict) {
 		return
 	}
 	v.Title, v.Open = j.same(v.Title), j.same(v.Open)
-	for _, list := range [...][]string{v.Context, v.DoNow, v.FindOut} {
-		for i, s := range list {
-			list[i] = j.same(s)
-		}
-	}
+	v.Context, v.DoNow, v.FindOut = j.sameList(v.Context), j.sameList(v.DoNow), j.sameList(v.FindOut)
 	for i := range v.Evidence {
 		v.Evidence[i].Text = j.same(v.Evidence[i].Text)
 	}
-	for i := range v.Rejected {
-		v.Rejected[i].Why = j.same(v.Rejected[i].Why)
+	j.key = j.key[:0]
+	for _, n := range v.Rejected {
+		j.key = append(append(append(append(j.key, n.ID...), 0), n.Why...), 0)
 	}
+	v.Rejected = same(j.nears, j.key, v.Rejected)
+}
+
+// sameList returns one copy of equal lists.
+func (j *judge) sameList(list []string) []string {
+	j.key = j.key[:0]
+	for _, s := range list {
+		j.key = append(append(j.key, s...), 0)
+	}
+	return same(j.lists, j.key, list)
+}
+
+// maxLists bounds the lists that a judge remembers.
+const maxLists = 10_000
+
+// same returns the list that is known by the key, or else list, which will be.
+func same[E any](known map[string][]E, key []byte, list []E) []E {
+	if len(list) == 0 {
+		return list
+	}
+	if one, ok := known[string(key)]; ok {
+		return one
+	}
+	if len(known) >= maxLists {
+		clear(known)
+	}
+	list = slices.Clip(slices.Clone(list))
+	known[string(key)] = list
+	return list
 }
 
 // fits reports whether the rule's conditions hold.
@@ -404,7 +434,7 @@ func codeText(c Code) string {
 }
 
 // replacer fills the texts of rules with the values of a request, and with what the lookers of the scene found.
-func (x *scene) replacer() *strings.Replacer {
+func (x *scene) replacer() filler {
 	r, f := x.r, x.f
 	server, host := r.Server, r.Host
 	if r.Proxied { // of the server behind, not that of the client's URL
@@ -476,7 +506,7 @@ func (x *scene) replacer() *strings.Replacer {
 		loopback = "; or [::1] was tried first, where nobody listens"
 	}
 	from, to := x.span()
-	return strings.NewReplacer(append(x.words,
+	return append(x.words,
 		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
 		"{loopback}", loopback, "{others}", f.others(r.Error),
 		"{reach}", reach, "{the files}", r.toldBy().do, "{these files}", r.toldBy().these, "{record}", r.toldBy().record, "{no crash}", "",
@@ -489,7 +519,38 @@ func (x *scene) replacer() *strings.Replacer {
 		"{from}", from, "{to}", to,
 		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 		"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase],
-	)...)
+	)
+}
+
+// A filler has words in braces, each followed by what it stands for. Of a word that is there twice, the first counts.
+type filler []string
+
+// Replace replaces the words in a text. What it puts in their place is left as it is.
+func (f filler) Replace(s string) string {
+	var out []byte
+	done := 0
+	for i := 0; i < len(s); i++ {
+		if s[i] != '{' {
+			continue
+		}
+		end := strings.IndexByte(s[i:], '}')
+		if end < 0 {
+			break
+		}
+		word := s[i : i+end+1]
+		for k := 0; k+1 < len(f); k += 2 {
+			if f[k] == word {
+				out = append(append(out, s[done:i]...), f[k+1]...)
+				i += end
+				done = i + 1
+				break
+			}
+		}
+	}
+	if done == 0 {
+		return s
+	}
+	return string(append(out, s[done:]...))
 }
 
 // span is the time for which files are asked for.

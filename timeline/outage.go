@@ -77,15 +77,15 @@ func (b *Builder) findOutages() {
 		slices.SortStableFunc(all, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
 	}
 	for _, r := range all {
-		if r.Side != Server || r.Outcome != Failed || r.facts == nil {
+		if r.Side != Server || r.Outcome != Failed {
 			continue
 		}
-		gap, ok := turnedDown[r.facts.call]
+		gap, ok := turnedDown[r.call()]
 		if !ok {
 			continue
 		}
 		pool := cmp.Or(r.Queue, r.AppPool)
-		k := key{on: b.on(r), pool: strings.ToLower(pool), word: r.facts.call}
+		k := key{on: b.on(r), pool: strings.ToLower(pool), word: r.call()}
 		if pool == "" {
 			k.port = r.Server[strings.LastIndexByte(r.Server, ':')+1:]
 		}
@@ -106,6 +106,9 @@ func (b *Builder) findOutages() {
 	if len(b.outages) == 0 {
 		return
 	}
+	for _, m := range b.machines {
+		m.turns = turns{}
+	}
 	for _, o := range b.outages {
 		o.on.turns.add(o)
 	}
@@ -113,7 +116,7 @@ func (b *Builder) findOutages() {
 		m.turns.sort()
 	}
 	for _, r := range all {
-		if r.Side == Server && r.AppPool != "" && (r.facts == nil || r.MadeBy == nil || r.MadeBy.Tier != tierHTTPSys) && r.Status != 0 {
+		if r.Side == Server && r.AppPool != "" && (r.Outcome == OK || r.MadeBy == nil || r.MadeBy.Tier != tierHTTPSys) && r.Status != 0 {
 			m := b.on(r)
 			m.served = append(m.served, r)
 		}

@@ -380,14 +380,11 @@ func TestCoreRules(t *testing.T) {
 			b.join()
 			slices.SortStableFunc(b.requests, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
 			scenes, table, which := b.pageScenes(), coreAloneRules, "alone"
-			j := &judge{newFared(b.requests), map[string]string{}}
+			j := &judge{fared: newFared(b.requests), texts: map[string]string{}, lists: map[string][]string{}, nears: map[string][]Rejection{}}
 			var v *Verdict
 			for _, r := range b.requests {
 				if r.Outcome != Failed && r.Outcome != Cancelled {
 					continue
-				}
-				if r.facts == nil {
-					r.facts = new(facts)
 				}
 				if x := b.scene(r); scenes == nil || v == nil {
 					scenes, table, which = []*scene{x}, tables[r.Side], [...]string{Client: "core", Server: "served"}[r.Side]

@@ -293,7 +293,7 @@ func TestPoolRules(t *testing.T) {
 		slices.SortStableFunc(b.requests, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
 		b.findOutages()
 		for _, r := range b.requests {
-			if i := slices.IndexFunc(poolRules, func(u rule) bool { return r.facts != nil && u.fits(b.scene(r)) }); i >= 0 {
+			if i := slices.IndexFunc(poolRules, func(u rule) bool { return r.Outcome != OK && u.fits(b.scene(r)) }); i >= 0 {
 				used[i] = true
 			}
 		}

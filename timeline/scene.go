@@ -69,7 +69,7 @@ var lookers = []func(*scene){
 
 // scene looks at the surroundings of a request.
 func (b *Builder) scene(r *Request) *scene {
-	x := &scene{b: b, r: r, f: r.facts, front: b.on(r)}
+	x := &scene{b: b, r: r, f: r.known(), front: b.on(r)}
 	if r.sight != nil {
 		x.behind = r.sight.behind
 	}
@@ -127,7 +127,7 @@ func quoted(r *Request) Evidence {
 	if at.IsZero() {
 		at = r.Start
 	}
-	return Evidence{Input: r.Input, Time: at, Text: r.sight.text, Key: true}
+	return Evidence{Input: r.Input, Time: at, Text: r.line(), Key: true}
 }
 
 // maxQuotes is the number of lines that a verdict quotes where several files tell of a request.
@@ -145,8 +145,8 @@ func (x *scene) evidence(u *rule) []Evidence {
 	}
 	told := func(r *Request) {
 		for q := range r.sights {
-			if q.sight != nil && q.sight.text != "" {
-				add(quoted(q))
+			if e := quoted(q); e.Text != "" {
+				add(e)
 			}
 		}
 	}
@@ -195,7 +195,7 @@ func (x *scene) candidates() []*Request {
 func (x *scene) covered(m *Machine, kind Kind) bool {
 	slack := x.slack(m)
 	from, to := x.at(m, x.r.Start)-slack, x.at(m, x.end())+slack
-	return m.covers(kind, from) && m.covers(kind, to) && !m.passedOver(kind, from-aside, to+lateness)
+	return m.covers(kind, from) && m.covers(kind, to) && !x.counted(m, kind)
 }
 
 // aside is how far a log's whole seconds may put a request from where it was.

@@ -63,7 +63,7 @@ const (
 	maxAround = 50_000  // that went well, at a time when a log saw others fail
 	maxNear   = 100_000 // that went well, at a time of which traces and the like know requests
 	maxTold   = 150_000 // that failed, or that a filter asks for
-	maxSpare  = 25_000  // that did not go well, at a time that others are concerned with, when there is no room for them above
+	maxSpare  = 10_000  // that did not go well, at a time that others are concerned with, when there is no room for them above
 )
 
 // interest says why requests of a time may be of interest.

@@ -40,23 +40,23 @@ const (
 // A sight is what a file other than a trace says of a request, as far as the joins and the rules need it.
 // A request that several files know has that of the richest, and those of the others under same.
 type sight struct {
-	kind     Kind
-	text     string        // the witness in a line
-	coarse   bool          // its times are cut to whole seconds
-	took     time.Duration // time-taken of a log; -1 = not logged
-	win32    Code          // of a log
-	hasWin32 bool          // it was logged
-	reason   string        // of HTTPERR
+	kind      Kind
+	told      string         // the witness in a line, if it cannot be made of the request any more: see Request.line
+	took      time.Duration  // time-taken of a log; -1 = not logged
+	win32     Code           // of a log
+	hasWin32  bool           // it was logged
+	coarse    bool           // its times are cut to whole seconds
+	onward    bool           // this machine passed it on, or was about to
+	forwarder freb.Forwarder // what passed the request on; ARR also where only its marks in a log tell
+	reason    string         // of HTTPERR
 
 	path      string // of the URL, for joins: without query, in lower case
 	original  string // the same of X-Original-URL: before a proxy rewrote it
 	forwarded string // X-Forwarded-For: address:port of who asked the proxy
 	site      uint32
-	line      int64 // of a log
+	row       uint32 // line of a log
 
-	forwarder    freb.Forwarder // what passed the request on; ARR also where only its marks in a log tell
-	onward       bool           // this machine passed it on, or was about to
-	serverStatus int            // SERVER-STATUS in ARR's log; 0 = no server gave one, -1 = not known
+	serverStatus int // SERVER-STATUS in ARR's log; 0 = no server gave one, -1 = not known
 	freb         *freb.Request
 	page         *errorpage.Page // that a user saved, of this URL and status; nil = none
 	pageInput    int
@@ -186,7 +186,6 @@ func (s *Session) FREB(q *freb.Request) {
 	if id := q.Forwarded.LogID(); id != "" {
 		w.onward, r.LogID = true, id
 	}
-	w.text = frebLine(q)
 	r.settle(q)
 	s.emit(s.begin(r))
 }
@@ -374,12 +373,12 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 		site = s.site
 	}
 	r := &Request{
-		Side: Server, Method: s.intern([]byte(e.Method())), URL: e.URL(), Host: s.intern([]byte(e.Host())),
-		Server: s.intern([]byte(hostPort(e.ServerIP(), port, hasPort))), Client: hostPort(e.ClientIP(), clientPort, hasClientPort),
+		Side: Server, Method: s.intern([]byte(e.Method())), URL: s.same(e.URL()), Host: s.intern([]byte(e.Host())),
+		Server: s.intern([]byte(hostPort(e.ServerIP(), port, hasPort))), Client: s.same(hostPort(e.ClientIP(), clientPort, hasClientPort)),
 		Start: start, End: e.Time, Partial: partial, Status: status, SubStatus: sub, HasSub: hasSub, LogID: e.LogID(),
 		Outcome: outcome,
 	}
-	w := &sight{kind: KindIISLog, coarse: true, took: took, win32: Code(win32), hasWin32: hasWin32, path: pathOf(r.URL), site: site, serverStatus: -1}
+	w := &sight{kind: KindIISLog, coarse: true, took: took, win32: Code(win32), hasWin32: hasWin32, path: s.same(pathOf(r.URL)), site: site, serverStatus: -1}
 	if n, ok := e.ServerStatus(); ok {
 		w.serverStatus, w.onward = n, true
 	}
@@ -397,14 +396,12 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	} else if w.onward && r.LogID != "" {
 		w.forwarder = freb.ARR
 	}
-	w.text = logLine(e, status, sub, hasSub, Code(win32), took)
 	r.sight = w
 	if !hasTook {
 		r.Partial = PartialStart // when it began is not logged
 	}
 	if outcome != OK {
-		r.facts = &facts{seen: factHeaders}
-		r.MadeBy = &MadeBy{Tier: "iis"}
+		r.MadeBy = s.b.madeBy("iis")
 	}
 	if e.Management() { // the console and the deployments of an App Service, not the app
 		r.Traffic = Background
@@ -418,27 +415,87 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 	s.emit(s.begin(r))
 }
 
+// line says in a line what another file than a trace has of the request; "" if it is of a trace.
+func (r *Request) line() string {
+	w := r.sight
+	switch {
+	case w == nil:
+		return ""
+	case w.told != "":
+		return w.told
+	}
+	switch w.kind {
+	case KindFREB:
+		return frebLine(w.freb)
+	case KindIISLog:
+		return r.logLine()
+	case KindHTTPERR:
+		return r.refusalLine()
+	}
+	return ""
+}
+
 // logLine says in a line what a log says: "502.3, win32 12002 ERROR_WINHTTP_TIMEOUT, 29,889 ms".
-func logLine(e *w3c.Entry, status, sub int, hasSub bool, win32 Code, took time.Duration) string {
-	t := strconv.Itoa(status)
-	if hasSub {
-		t += "." + strconv.Itoa(sub)
+func (r *Request) logLine() string {
+	w := r.sight
+	t := strconv.Itoa(r.Status)
+	if r.HasSub {
+		t += "." + strconv.Itoa(r.SubStatus)
 	}
-	if win32 != 0 {
-		t += ", win32 " + codeText(win32)
+	if w.win32 != 0 {
+		t += ", win32 " + codeText(w.win32)
 	}
-	if took >= 0 {
-		t += ", " + milliseconds(took)
+	if w.took >= 0 {
+		t += ", " + milliseconds(w.took)
 	}
-	if n, ok := e.ServerStatus(); ok && n != 0 {
-		t += ", SERVER-STATUS " + strconv.Itoa(n)
+	if w.serverStatus > 0 {
+		t += ", SERVER-STATUS " + strconv.Itoa(w.serverStatus)
 	}
 	return t
 }
 
+// refusalLine says in a line what HTTPERR says: "503 AppOffline, queue Shop".
+func (r *Request) refusalLine() string {
+	t := cmp.Or(r.sight.reason, "no reason given")
+	if r.Status != 0 {
+		t = strconv.Itoa(r.Status) + " " + t
+	}
+	if r.Queue != "" {
+		t += ", queue " + r.Queue
+	}
+	return t
+}
+
+// known returns the facts of a request. Those of one that only a log tells of are made when they are asked for.
+func (r *Request) known() *facts {
+	if r.facts == nil {
+		r.facts = new(facts)
+		if w := r.sight; w != nil && r.Outcome != OK {
+			switch w.kind {
+			case KindIISLog:
+				r.facts.seen = factHeaders
+			case KindHTTPERR:
+				r.facts.call = w.reason
+			}
+		}
+	}
+	return r.facts
+}
+
+// call returns the reason for which HTTP.sys ended a request, or the function that failed.
+func (r *Request) call() string {
+	switch {
+	case r.facts != nil:
+		return r.facts.call
+	case r.kind() == KindHTTPERR && r.Outcome != OK:
+		return r.sight.reason
+	}
+	return ""
+}
+
 // refusal takes a line of HTTPERR: a request that HTTP.sys refused or ended, or a connection without any.
 func (s *Session) refusal(e *w3c.Entry) {
-	word := e.Reason()
+	word := s.same(e.Reason())
 	how := reasons[word]
 	method := e.Method()
 	if method == "" && e.Stem() == "" {
@@ -460,28 +517,18 @@ func (s *Session) refusal(e *w3c.Entry) {
 	}
 	port, hasPort := e.ServerPort()
 	clientPort, hasClientPort := e.ClientPort()
-	queue := strings.ReplaceAll(e.QueueName(), "+", " ")
+	queue := s.same(strings.ReplaceAll(e.QueueName(), "+", " "))
 	site, _ := e.SiteID()
 	r := &Request{
-		Side: Server, Method: s.intern([]byte(method)), URL: e.URL(), Queue: queue, AppPool: queue,
-		Server: s.intern([]byte(hostPort(e.ServerIP(), port, hasPort))), Client: hostPort(e.ClientIP(), clientPort, hasClientPort),
-		Start: e.Time, End: e.Time, Status: status, Outcome: outcome, MadeBy: &MadeBy{Tier: tierHTTPSys},
+		Side: Server, Method: s.intern([]byte(method)), URL: s.same(e.URL()), Queue: queue, AppPool: queue,
+		Server: s.intern([]byte(hostPort(e.ServerIP(), port, hasPort))), Client: s.same(hostPort(e.ClientIP(), clientPort, hasClientPort)),
+		Start: e.Time, End: e.Time, Status: status, Outcome: outcome, MadeBy: s.b.madeBy(tierHTTPSys),
 		Partial: PartialStart, // when it began is not logged
-	}
-	if outcome != OK {
-		r.facts = &facts{call: word}
 	}
 	if outcome == Cancelled {
 		r.Phase = PhaseQueue // Client_Reset: no worker process had it
 	}
-	text := cmp.Or(word, "no reason given")
-	if r.Status != 0 {
-		text = strconv.Itoa(r.Status) + " " + text
-	}
-	if queue != "" {
-		text += ", queue " + queue
-	}
-	r.sight = &sight{kind: KindHTTPERR, coarse: true, took: -1, reason: word, path: pathOf(r.URL), site: site, line: e.Line, serverStatus: -1, text: text}
+	r.sight = &sight{kind: KindHTTPERR, coarse: true, took: -1, reason: word, path: s.same(pathOf(r.URL)), site: site, row: uint32(e.Line), serverStatus: -1}
 	s.emit(s.begin(r))
 }
 
