@@ -195,7 +195,6 @@ func (x *scene) lookForAbsence() {
 		}
 		return
 	}
-	x.note(behindAbsent)
 	if x.has(frontAgrees) {
 		x.note(confirmed)
 	}
@@ -217,7 +216,6 @@ func (x *scene) lookAtLimit() {
 		waited = r.sight.took
 	}
 	if set.Value > 0 && near(waited, set.Value) && r.Outcome == Failed {
-		x.note(timerMatches)
 		if r.Timer == nil {
 			source := TimerDefault
 			if set.Set {

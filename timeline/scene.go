@@ -16,20 +16,12 @@ type clue string
 
 // Clues on the two ends of a proxied request.
 const (
-	behindSeen    clue = "the content server has the request"
-	behindLater   clue = "the content server finished after the proxy had given up"
-	behindGone    clue = "the content server found its client gone"
-	behindSame    clue = "the content server gave the same status"
-	behindQueued  clue = "the content server had not yet given it to a worker when the proxy left"
-	behindAbsent  clue = "the content server's files cover the time and do not have the request"
-	frontFREB     clue = "the proxy's FREB file tells"
-	frontLog      clue = "the proxy's log tells"
-	frontTrace    clue = "the proxy's trace tells"
-	uploadWhole   clue = "the content server had the whole request"
-	fromARR       clue = "Application Request Routing passed it on"
-	fromANCM      clue = "the ASP.NET Core Module passed it on"
-	timerMatches  clue = "the wait was as long as a known limit"
-	waitedForever clue = "nothing tells how long it waited"
+	behindLater  clue = "the content server finished after the proxy had given up"
+	behindGone   clue = "the content server found its client gone"
+	behindSame   clue = "the content server gave the same status"
+	behindQueued clue = "the content server had not yet given it to a worker when the proxy left"
+	frontTrace   clue = "the proxy's trace tells"
+	fromARR      clue = "Application Request Routing passed it on"
 )
 
 // A scene is a request that did not go well, and what all files tell of its surroundings.
@@ -162,7 +154,7 @@ func (x *scene) evidence(u *rule) []Evidence {
 		add(e)
 	}
 	for _, q := range x.quotes {
-		if slices.Contains(u.see, q.clue) || slices.Contains(u.seeAny, q.clue) || slices.Contains(u.proof, q.clue) {
+		if q.clue == pageTells || slices.Contains(u.see, q.clue) || slices.Contains(u.seeAny, q.clue) || slices.Contains(u.proof, q.clue) {
 			add(q.Evidence)
 		}
 	}
@@ -247,12 +239,6 @@ func (x *scene) lookAtFront() {
 	if r.kind() == KindETL {
 		x.note(frontTrace)
 	}
-	if r.by(KindFREB) != nil {
-		x.note(frontFREB)
-	}
-	if r.by(KindIISLog) != nil {
-		x.note(frontLog)
-	}
 	if m := x.b.asker(r); m != nil {
 		x.note(askedByProxy)
 		x.say("asker", m.Name)
@@ -263,11 +249,8 @@ func (x *scene) lookAtFront() {
 	}
 	x.say("waited", spell(waited))
 	if w := r.sight; w != nil && w.onward {
-		switch w.forwarder {
-		case freb.ARR:
+		if w.forwarder == freb.ARR {
 			x.note(fromARR)
-		case freb.ANCM:
-			x.note(fromANCM)
 		}
 	} else if r.Side == Client && r.LogID != "" {
 		x.note(fromARR)
@@ -294,7 +277,6 @@ func (x *scene) lookBehind() {
 	if q == nil {
 		return
 	}
-	x.note(behindSeen)
 	shift := x.shift(x.back)
 	end := ended(q).Add(shift)
 	slack := 100 * etl.Millisecond
@@ -313,9 +295,6 @@ func (x *scene) lookBehind() {
 	if w := q.sight; w != nil {
 		if departed[w.win32] || w.freb != nil && departed[win32Of(w.freb.Flush.Code)] {
 			x.note(behindGone)
-		}
-		if f := w.freb; f != nil && (f.Read.Count == 0 || f.Read.Whole) {
-			x.note(uploadWhole)
 		}
 		if w.reason == "Client_Reset" {
 			x.note(behindQueued)
