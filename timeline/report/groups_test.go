@@ -113,3 +113,21 @@ func TestUnjoined(t *testing.T) {
 		t.Errorf("the summary of these alone is %+v", s)
 	}
 }
+
+// Of a path that no line has room for, the end tells the files apart.
+func TestEnding(t *testing.T) {
+	for _, tt := range []struct {
+		path  string
+		width int
+		want  string
+	}{
+		{"case/ARR01/net.etl", 40, "case/ARR01/net.etl"},
+		{"/very/long/folder/of/a/customer/case/ARR01/net.etl", 20, ".../case/ARR01/net.etl"},
+		{"one-name-that-is-far-too-long-for-any-line.etl", 20, "one-name-that-is-far-too-long-for-any-line.etl"},
+		{"", 20, ""},
+	} {
+		if got := ending(tt.path, tt.width); got != tt.want {
+			t.Errorf("%q in %d: %q, want %q", tt.path, tt.width, got, tt.want)
+		}
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clipperhouse/displaywidth"
+
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
 )
@@ -81,7 +83,7 @@ func (s *screen) input(in *Input) {
 	if words, ok := kinds[kind]; ok {
 		kind = words
 	}
-	head := fmt.Sprintf("%s: %s", in.Path, kind)
+	head := fmt.Sprintf("%s: %s", ending(in.Path, s.width-len("...")-len(": ")), kind)
 	if in.Size > 0 {
 		head += ", " + size(in.Size)
 	}
@@ -180,6 +182,22 @@ var kinds = map[string]string{
 	string(timeline.KindPerf):    "performance counters",
 	string(timeline.KindSRUM):    "SRUM database: network use by program and hour",
 	string(timeline.KindOther):   "not a file that etwhy reads",
+}
+
+// ending leaves out the beginning of a path that no line has room for: its end tells the files apart.
+func ending(path string, width int) string {
+	short := path
+	for displaywidth.String(short) > width {
+		_, rest, ok := strings.Cut(short[1:], "/")
+		if !ok {
+			return path
+		}
+		short = "/" + rest
+	}
+	if short != path {
+		short = "..." + short
+	}
+	return short
 }
 
 // size writes a number of bytes.
