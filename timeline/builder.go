@@ -135,6 +135,7 @@ type Session struct {
 	gauges    []gauge            // performance counters
 	sampled   []etl.Time         // times of their values
 	usages    map[string][]usage // of SRUM, by program in lower case
+	connected []connection       // of SRUM
 	used      int                // how many
 	joined    bool               // a request is known that page may be of
 	platform  bool               // a log of Azure App Service: what stands in front of it is not this machine

@@ -113,6 +113,27 @@ func (s *Session) Usage(u srum.Usage) {
 	}
 }
 
+// A connection is a time during which the machine had a network, as SRUM's account says.
+type connection struct{ since, until etl.Time }
+
+// Connected takes a row of SRUM's account of network connections. Its time grows from row to row while it lasts.
+func (s *Session) Connected(c srum.Connectivity) {
+	if c.Start.IsZero() || c.Connected <= 0 {
+		return
+	}
+	until := c.Start.Add(c.Connected)
+	for i := range s.connected {
+		if s.connected[i].since == c.Start {
+			s.connected[i].until = max(s.connected[i].until, until)
+			return
+		}
+	}
+	const most = 1000 // more than a year of days
+	if len(s.connected) < most {
+		s.connected = append(s.connected, connection{c.Start, until})
+	}
+}
+
 // sortUsages puts the usages of each program in order.
 func (s *Session) sortUsages() {
 	for _, list := range s.usages {
@@ -143,6 +164,12 @@ func (x *scene) lookLoad() {
 			}
 			if len(s.usages) > 0 {
 				x.lookUsage(m, s, from, to)
+			}
+			for _, c := range s.connected {
+				if c.since <= from && c.until >= to {
+					x.context = append(x.context, m.called()+" had a network at that time, since "+c.since.Time().Format("2006-01-02 15:04")+" UTC (SRUM).")
+					break
+				}
 			}
 		}
 	}

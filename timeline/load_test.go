@@ -28,6 +28,14 @@ func TestUsage(t *testing.T) {
 	} {
 		account.Usage(u)
 	}
+	for _, c := range []srum.Connectivity{
+		{Time: hour(2), Start: hour(1), Connected: time.Hour}, // over long before
+		{Time: hour(8), Start: hour(6), Connected: 2 * time.Hour},
+		{Time: hour(9), Start: hour(6), Connected: 3 * time.Hour},
+		{Time: hour(9), Connected: 3 * time.Hour},
+	} {
+		account.Connected(c)
+	}
 	account.Close()
 	log := b.Input(timeline.Input{Path: "WEB02/u_ex260305.log", Kind: timeline.KindIISLog})
 	for e, err := range w3c.NewReader(strings.NewReader(
@@ -46,6 +54,11 @@ func TestUsage(t *testing.T) {
 	v := res.Requests[0].Verdict
 	i := slices.IndexFunc(v.Context, func(s string) bool { return strings.Contains(s, "SRUM") })
 	if i < 0 || !strings.Contains(v.Context[i], "sent 1.5 MB and received 3.0 MB between 08:00 and 09:00 UTC") {
+		t.Errorf("context %q", v.Context)
+	}
+	if !slices.ContainsFunc(v.Context, func(s string) bool {
+		return strings.HasSuffix(s, "had a network at that time, since 2026-03-05 06:00 UTC (SRUM).")
+	}) {
 		t.Errorf("context %q", v.Context)
 	}
 	if slices.ContainsFunc(v.Evidence, func(e timeline.Evidence) bool { return e.Input == 0 }) {

@@ -436,6 +436,16 @@ func (inc *Incident) scanSRUM(in *Input, r *io.SectionReader) error {
 			told = append(told, u)
 		}
 	}
+	var links []srum.Connectivity
+	for c, err := range db.Connectivity() {
+		if err != nil {
+			failed = errors.Join(failed, err)
+			break
+		}
+		if in.Entries++; len(links) < maxTold {
+			links = append(links, c)
+		}
+	}
 	in.Lines = in.Entries
 	for _, a := range db.Anomalies() {
 		if a.Kind == srum.Dirty { // as a copy of the database of a running system always is
@@ -450,6 +460,9 @@ func (inc *Incident) scanSRUM(in *Input, r *io.SectionReader) error {
 	in.tell = func(s *timeline.Session) {
 		for _, u := range told {
 			s.Usage(u)
+		}
+		for _, c := range links {
+			s.Connected(c)
 		}
 	}
 	return failed
