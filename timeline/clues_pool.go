@@ -404,7 +404,7 @@ func listed(names []string, most int) string {
 type accountError struct{ what, mend string }
 
 // accountErrors are the errors with which Windows refuses to log an account on.
-var accountErrors = map[uint32]accountError{
+var accountErrors = map[Code]accountError{
 	5:    {"access is denied", "give {account} read access to the site's folders and files"},
 	1326: {"its name or password is wrong", "enter the account and its password anew: IIS Manager, Application Pools, {pool}, Advanced Settings, Identity"},
 	1327: {"a restriction of the account forbids it to log on", "look at the restrictions of {account}: hours, computers, empty password"},
@@ -426,26 +426,23 @@ func (x *scene) lookAccount(o *outage, since, until etl.Time, pool iisconfig.Poo
 		}
 	}
 	if off != nil && off.Detail != eventlog.DisabledRapidFail {
-		code = cmp.Or(win32Number(off.Code), win32Number(code))
-		if _, known := accountErrors[code]; known && off.Detail == eventlog.DisabledStart {
+		code = cmp.Or(off.Code, code)
+		if _, known := accountErrors[win32Of(code)]; known && off.Detail == eventlog.DisabledStart {
 			x.note(poolIdentity)
 			x.note(identityOff, off.evidence())
 		}
 	}
 	account := cmp.Or(pool.UserName.Value, "its account")
 	what, mend := ": "+strings.TrimSpace("its account "+pool.UserName.Value)+" does not work", "enter the account and its password anew, and see that it may log on as a batch job"
-	if e, known := accountErrors[win32Number(code)]; known {
+	if e, known := accountErrors[win32Of(code)]; known {
 		what, mend = " as "+account+": "+e.what, e.mend
 	}
 	if code != 0 {
-		what += " (" + codeText(Code(win32Number(code))) + ")"
+		what += " (" + codeText(win32Of(code)) + ")"
 	}
 	x.say("account trouble", what)
 	x.say("mend account", strings.NewReplacer("{account}", account, "{pool}", o.pool).Replace(mend))
 }
-
-// win32Number returns the Windows error in an HRESULT.
-func win32Number(code uint32) uint32 { return uint32(win32Of(code)) }
 
 // lookMemory looks for recycling at a limit of memory.
 func (x *scene) lookMemory(o *outage, until etl.Time, pool iisconfig.Pool) {

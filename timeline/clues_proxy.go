@@ -727,7 +727,7 @@ func (x *scene) lookAtMembers(f *iisconfig.Farm) {
 			source = strconv.Itoa(s.Enabled.Line)
 		}
 		lines = append(lines, source)
-		evidence = append(evidence, Evidence{Input: x.settingInput(s.Enabled.File), Text: "member " + s.Address + " of farm " + f.Name + " has enabled=\"false\" (" + s.Enabled.Source() + ")", Key: true})
+		evidence = append(evidence, x.setting(s.Enabled.File, "member "+s.Address+" of farm "+f.Name+" has enabled=\"false\" ("+s.Enabled.Source()+")"))
 	}
 	x.note(memberSlots, evidence...)
 	x.say("where", strings.Join(lines, ", "))
@@ -735,23 +735,13 @@ func (x *scene) lookAtMembers(f *iisconfig.Farm) {
 		old := x.b.sessions[i].settings
 		if h := x.front.settings.Host(); old != nil && old.History != 0 && h != nil {
 			for _, c := range iisconfig.Diff(old, h) {
-				if strings.Contains(c.What, f.Name) && strings.HasSuffix(c.What, "enabled") {
+				if strings.Contains(c.What, f.Name) && strings.HasSuffix(c.What, "enabled") && strings.HasPrefix(c.To, "false") {
 					x.context = append(x.context, fmt.Sprintf("The copy of the configuration with number %d in the history had them on: %s.", old.History, c))
 					break
 				}
 			}
 		}
 	}
-}
-
-// settingInput returns the input that holds a configuration file.
-func (x *scene) settingInput(file string) int {
-	for _, i := range x.front.Inputs {
-		if s := x.b.sessions[i].settings; s != nil && s.Name == file {
-			return i
-		}
-	}
-	return x.r.Input
 }
 
 // lookAtTests sees whether the health tests of all members failed, the last ones before the request.
@@ -855,9 +845,9 @@ func (x *scene) lookForLostState(p *passage) {
 		x.say("lostat", clockTime(o.Time, "15:04:05"))
 		x.say("pool", cmp.Or(o.Pool, "of the proxy"))
 		if o.Kind == eventlog.IdleStop {
-			x.say("never", "appcmd set apppool "+strconv.Quote(cmp.Or(o.Pool, "NAME"))+" /processModel.idleTimeout:00:00:00")
+			x.say("never", "appcmd set apppool "+commandWord(cmp.Or(o.Pool, "NAME"))+" /processModel.idleTimeout:00:00:00")
 		} else {
-			x.say("never", "appcmd set apppool "+strconv.Quote(cmp.Or(o.Pool, "NAME"))+" /recycling.periodicRestart.time:00:00:00")
+			x.say("never", "appcmd set apppool "+commandWord(cmp.Or(o.Pool, "NAME"))+" /recycling.periodicRestart.time:00:00:00")
 		}
 		// Meanwhile the members answered others.
 		until := p.wellBetween(r.Start, math.MaxInt64)

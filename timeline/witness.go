@@ -139,11 +139,7 @@ func win32Of(code uint32) Code {
 
 // milliseconds writes the time that a log gives: 29,889 ms.
 func milliseconds(d time.Duration) string {
-	s := strconv.FormatInt(d.Milliseconds(), 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s + " ms"
+	return grouped(uint64(max(d, 0).Milliseconds())) + " ms"
 }
 
 // departed are the codes by which a log or a FREB file says that the other end of the connection is gone.
