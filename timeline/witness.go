@@ -267,7 +267,7 @@ func frebLine(q *freb.Request) string {
 			parts[0] += ": " + hexCode(f.Code)
 		}
 	}
-	if f := q.Forward(); f != nil {
+	if f := q.Forward(); f != nil && f.Phase > freb.Routing { // else no server was found
 		t := "passed on"
 		if f.Server != "" {
 			t += " to " + f.Server

@@ -183,3 +183,25 @@ func TestJoinCopy(t *testing.T) {
 		}
 	}
 }
+
+// What found no server was not passed on.
+func TestJoinNoServer(t *testing.T) {
+	made, err := incidenttest.Folder(os.DirFS("../../testdata/cases/05-all-members-offline"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, r := range failed(caseResult(t, made, "case")) {
+		for _, e := range r.Verdict.Evidence {
+			if strings.Contains(e.Text, "ApplicationRequestRouting") {
+				seen++
+				if strings.Contains(e.Text, "passed on") {
+					t.Errorf("%s: %q", r.ID, e.Text)
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no FREB file is quoted")
+	}
+}
