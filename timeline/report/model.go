@@ -20,6 +20,8 @@ type Analysis struct {
 	Machines    []*timeline.Machine  // that the inputs are from; nil = not looked for
 	Discoveries []timeline.Discovery // what the files tell although no request shows it
 
+	Details *Details // of single requests; nil = not collected
+
 	redaction redaction
 }
 

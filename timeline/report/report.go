@@ -50,6 +50,12 @@ var (
 		{"csv", analysisCSV},
 		{"json", analysisJSON},
 		{"ndjson", analysisNDJSON},
+		{"text", analysisText},
+		{"markdown", analysisMarkdown},
+		{"html", analysisHTML},
+		{"har", analysisHAR},
+		{"perfetto", analysisPerfetto},
+		{"otlp", analysisOTLP},
 	}
 	timelineFormats = []format[*Analysis]{
 		{"table", timelineScreen},
