@@ -68,6 +68,7 @@ type Input struct {
 
 	header    etl.Header // of one that was converted to text
 	data      *content
+	kept      []byte // of a FREB file in a container: its bytes, packed
 	format    *format
 	decoder   *decode.Decoder
 	named     bool // by the user, not found in a folder or container
@@ -119,6 +120,9 @@ type Options struct {
 	MemoryLimit int64
 	// Unpacked is how many bytes containers may unpack to, all together; 0 = 64 GB.
 	Unpacked int64
+	// Keep is how many bytes of memory Failed Request Tracing files in containers may take, packed, so that
+	// [Incident.FREB] can read them. 0 keeps none.
+	Keep int64
 	// Progress, if set, is told how many bytes were read. It is called from several goroutines.
 	Progress func(bytes int64)
 }
@@ -146,6 +150,7 @@ type Incident struct {
 	}
 	memory  int64 // bytes that were spooled in memory
 	spooled int64 // and altogether
+	kept    int64 // bytes kept for another reading, see Options.Keep
 }
 
 // New returns an empty incident.
@@ -397,6 +402,9 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 func (inc *Incident) readOnce(in *Input) {
 	in.fault(inc.hash(in))
 	in.fault(inc.reading(in, func(r *io.SectionReader) error { return in.format.scan(inc, in, r) }))
+	if in.Kind == timeline.KindFREB && inc.opts.Keep > inc.kept {
+		in.fault(inc.keepFREB(in))
+	}
 	in.fault(inc.release(in.data))
 	in.data = nil
 }
