@@ -48,6 +48,43 @@ Exit codes: 0 no failed request, 1 at least one, 2 wrong usage, 3 a path could n
 		run:    runAnalyze,
 	},
 	{
+		use:   "report PATH...",
+		short: "write the answer with all its evidence as one HTML file",
+		long: `Report writes one HTML file that any browser opens without a network: the answer, what it rests on, every
+request on one time axis, the events of those that failed, and Failed Request Tracing files as a page.
+Secrets are masked, see --redact. Without -o the file is named after the first PATH.`,
+		example: `  etwhy report net.cab -o case.html
+  etwhy report fr000001.xml
+  etwhy report case/ --redact identities -o case.html`,
+		traces: true,
+		args:   cobra.MinimumNArgs(1),
+		run:    runReport,
+	},
+	{
+		use:   "ticket PATH...",
+		short: "pack the answer for a support ticket, with secrets out of it",
+		long: `Ticket writes a zip archive to attach to a support ticket: the report, a summary in Markdown, the requests and
+their phases as CSV, everything as JSON, what was masked, and the SHA-256 of each file. Secrets are masked, see
+--redact; the files themselves stay out of it unless --include-originals asks for them.`,
+		example: `  etwhy ticket case/ -o ticket.zip
+  etwhy ticket net.cab --redact identities --redact-names names.csv -o ticket.zip`,
+		traces: true,
+		args:   cobra.MinimumNArgs(1),
+		run:    runTicket,
+	},
+	{
+		use:   "check-secrets FILE...",
+		short: "look for secrets in any file before it is passed on",
+		long: `Check-secrets looks in files of any kind for what looks like a secret: cookies, tokens, passwords, keys. It says
+where they are, and does not show them.
+
+Exit codes: 0 nothing found, 1 something found, 2 wrong usage, 3 a file could not be read.`,
+		example: `  etwhy check-secrets ticket.zip
+  etwhy check-secrets report.html u_ex260305.log`,
+		args: cobra.MinimumNArgs(1),
+		run:  runCheckSecrets,
+	},
+	{
 		use:   "timeline PATH...",
 		short: "list the phases of each request",
 		example: `  etwhy timeline net.cab -f csv -o timeline.csv
@@ -148,6 +185,15 @@ func newCommand(env *environment, c command) *cobra.Command {
 	}
 	if c.traces {
 		opts.addTraceFlags(f)
+	}
+	switch name {
+	case "report", "ticket":
+		f.StringVarP(&opts.output, "output", "o", "", "write to `FILE`; - is standard output")
+		f.BoolVar(&opts.force, "force", false, "let -o replace an existing file")
+		f.Lookup("redact").DefValue = "secrets"
+	}
+	if name == "ticket" {
+		f.BoolVar(&opts.originals, "include-originals", false, "put the files that were read into it, as they are")
 	}
 	if name == "extract" {
 		f.BoolVarP(&opts.list, "list", "l", false, "list the members, unpack nothing")

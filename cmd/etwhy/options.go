@@ -14,6 +14,7 @@ import (
 
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
+	"github.com/etwhy/etwhy/timeline/redact"
 )
 
 // options are the values of the flags.
@@ -38,6 +39,9 @@ type options struct {
 	redactGiven  bool
 	color        string
 	quiet        bool
+	keyFile      string
+	namesFile    string
+	originals    bool
 	list         bool
 	dir          string
 }
@@ -57,7 +61,9 @@ func (o *options) addTraceFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.failed, "failed", false, "only failed requests")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "only requests that took at least `D`, such as 2.5s")
 	f.StringArrayVar(&o.providers, "provider", nil, "only events of provider `NAME` or GUID (events)")
-	f.StringVar(&o.redact, "redact", "none", "mask before writing: none, secrets")
+	f.StringVar(&o.redact, "redact", "none", "mask before writing: "+strings.Join(redact.Modes(), ", ")+"; formats made to be passed on: secrets, unless this is given")
+	f.StringVar(&o.keyFile, "redact-key", "", "`FILE` with the key of pseudonyms, made if it is not there (default: in your configuration folder)")
+	f.StringVar(&o.namesFile, "redact-names", "", "write to `FILE` which pseudonym stands for what, for you alone")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress, no warnings")
 }
@@ -71,7 +77,7 @@ func (o *options) check() error {
 		flag, value string
 		allowed     []string
 	}{
-		{"redact", o.redact, []string{"none", "secrets"}},
+		{"redact", o.redact, redact.Modes()},
 		{"color", o.color, []string{"auto", "always", "never"}},
 	} {
 		if one.value != "" && !slices.Contains(one.allowed, one.value) {

@@ -20,51 +20,76 @@ import (
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
 	"github.com/etwhy/etwhy/timeline/incident"
+	"github.com/etwhy/etwhy/timeline/redact"
 	"github.com/etwhy/etwhy/timeline/report"
 )
 
 func runAnalyze(env *environment, opts *options, args []string) error {
-	return analyzed(env, opts, args, report.WriteAnalysis, func(a *report.Analysis) int {
-		if slices.ContainsFunc(a.Requests, func(r *timeline.Request) bool { return r.Outcome == timeline.Failed }) {
-			return exitFailed
-		}
-		return exitOK
-	})
-}
-
-func runTimeline(env *environment, opts *options, args []string) error {
-	return analyzed(env, opts, args, report.WriteTimeline, func(*report.Analysis) int { return exitOK })
-}
-
-// analyzed reads the inputs, builds the requests, selects, and writes them.
-func analyzed(env *environment, opts *options, args []string,
-	write func(io.Writer, string, *report.Analysis, report.Options) error, code func(*report.Analysis) int) error {
-	s, filter, err := env.scan(opts, args)
+	f, err := env.find(opts, args)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer f.close()
+	exit := f.exit
+	if exit == exitOK && slices.ContainsFunc(f.analysis.Requests, func(r *timeline.Request) bool { return r.Outcome == timeline.Failed }) {
+		exit = exitFailed
+	}
+	return f.writeAs(report.WriteAnalysis, exit)
+}
+
+func runTimeline(env *environment, opts *options, args []string) error {
+	f, err := env.find(opts, args)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	return f.writeAs(report.WriteTimeline, f.exit)
+}
+
+// A found is a session with what came of it.
+type found struct {
+	*session
+	analysis *report.Analysis
+	exit     int // exitInput if none of the files could be read, else exitOK
+}
+
+// find reads the inputs, builds the requests, and selects. The caller closes what it returns.
+func (env *environment) find(opts *options, args []string) (*found, error) {
+	s, filter, err := env.scan(opts, args)
+	if err != nil {
+		return nil, err
+	}
 	read := timeline.Options{}
 	if s.opts.filterText() != "" {
 		read.Filter = filter
 	}
 	result := s.inc.Analyze(read)
-	s.done()
-	s.warnFilter(filter, result)
-	s.warnCounted(result)
 	a := s.model(result)
 	a.Selection = filter.Select(result.Requests)
 	for i := range result.Inputs {
 		a.FilteredOut += result.Inputs[i].Counted.LeftOut
 	}
-	exit := code(a)
+	f := &found{session: s, analysis: a}
+	if report.TraitsOf(opts.format).Detailed {
+		a.Redact(s.redactor)
+		s.collect(a, result)
+	}
+	s.done()
+	s.warnFilter(filter, result)
+	s.warnCounted(result)
 	if !s.inc.Readable() {
 		s.env.warn("nothing to analyze: none of these files is one that etwhy reads; etwhy info says what they are")
-		if exit = exitInput; opts.format == "table" { // whose sentences would be about a trace
-			return exitError{code: exit}
+		if f.exit = exitInput; opts.format != "csv" && opts.format != "json" && opts.format != "ndjson" { // whose sentences would be about a trace
+			s.close()
+			return nil, exitError{code: f.exit}
 		}
 	}
-	return s.write(func(w io.Writer, ro report.Options) error { return write(w, opts.format, a, ro) }, exit)
+	return f, nil
+}
+
+// writeAs writes the analysis in the format of the session.
+func (f *found) writeAs(write func(io.Writer, string, *report.Analysis, report.Options) error, exit int) error {
+	return f.write(func(w io.Writer, ro report.Options) error { return write(w, f.opts.format, f.analysis, ro) }, exit)
 }
 
 func runInfo(env *environment, opts *options, args []string) error {
@@ -137,6 +162,7 @@ type session struct {
 	env      *environment
 	opts     *options
 	args     []string
+	redactor *redact.Redactor // nil masks nothing
 	inc      *incident.Incident
 	progress *progress
 }
@@ -147,7 +173,7 @@ func (env *environment) scan(opts *options, args []string) (*session, *timeline.
 	if err != nil {
 		return nil, nil, err
 	}
-	full := opts.format == "json" // only there are these details shown
+	full := report.TraitsOf(opts.format).Inputs
 	s.inc.Scan(incident.Details{Undecoded: full, Hashes: full})
 	filter, err := s.filter()
 	if err != nil {
@@ -162,8 +188,16 @@ func (env *environment) open(opts *options, args []string) (*session, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	s := &session{env: env, opts: opts, args: args, progress: newProgress(env.stderr, opts.quiet)}
-	s.inc = incident.New(incident.Options{TempFile: tempFile, Progress: s.progress.add})
+	redactor, err := opts.redactor(env)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{env: env, opts: opts, args: args, redactor: redactor, progress: newProgress(env.stderr, opts.quiet)}
+	read := incident.Options{TempFile: tempFile, Progress: s.progress.add}
+	if report.TraitsOf(opts.format).Detailed {
+		read.Keep = 64 << 20
+	}
+	s.inc = incident.New(read)
 	for _, arg := range args {
 		if arg == "-" {
 			s.inc.AddReader(env.stdin, "-")
@@ -190,11 +224,7 @@ func (s *session) add(path string) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		var pe *fs.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err // the path is said anyway
-		}
-		s.inc.Fail(path, err)
+		s.inc.Fail(path, cause(err))
 		return
 	}
 	s.inc.AddFile(f, filepath.ToSlash(path))
@@ -350,11 +380,17 @@ func (s *session) write(result func(io.Writer, report.Options) error, code int) 
 	if s.inc != nil && s.inc.Failed() {
 		code = exitInput
 	}
+	if f, ok := s.env.stdout.(*os.File); ok && !s.opts.toFile() && report.TraitsOf(s.opts.format).Binary && term.IsTerminal(int(f.Fd())) {
+		return exitError{exitUsage, fmt.Errorf("%s is not for a terminal: name a file with -o", s.opts.format)}
+	}
 	w, err := s.env.create(s.opts)
 	if err != nil {
 		return err
 	}
 	err = errors.Join(result(w, s.reportOptions()), w.Close())
+	if err == nil {
+		err = s.saveNames()
+	}
 	switch {
 	case isClosedPipe(err):
 		return err
@@ -370,13 +406,7 @@ func (s *session) write(result func(io.Writer, report.Options) error, code int) 
 // reportOptions looks at standard output: its width, and whether it takes colour.
 func (s *session) reportOptions() report.Options {
 	var ro report.Options
-	ro.Redact = report.RedactDefault
-	if s.opts.redactGiven && s.opts.redact == "none" {
-		ro.Redact = report.RedactNone
-	}
-	if s.opts.redact == "secrets" {
-		ro.Redact = report.RedactSecrets
-	}
+	ro.Redact = s.redactor
 	ro.Color = s.opts.color == "always"
 	f, ok := s.env.stdout.(*os.File)
 	if !ok || s.opts.toFile() || !term.IsTerminal(int(f.Fd())) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"encoding/csv"
@@ -98,6 +99,8 @@ var scriptCommands = []scriptCommand{
 	{"cab [-lzx] CAB FILE[=NAME]...", 2, false, scriptCab},
 	// Write the beginning of a file.
 	{"cut FILE BYTES NEW", 3, false, scriptCut},
+	// Unpack a zip archive into a new folder.
+	{"unpack ZIP DIR", 2, false, scriptUnpack},
 	// Compress a file.
 	{"gz FILE NEW", 2, false, scriptGzip},
 	// Write a file of which every line ends with CR and LF, with LF alone.
@@ -292,6 +295,15 @@ func scriptCut(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("%s has %d bytes", args[0], len(data))
 	}
 	return os.WriteFile(ts.MkAbs(args[2]), []byte(data[:n]), 0o666)
+}
+
+func scriptUnpack(ts *testscript.TestScript, args []string) error {
+	z, err := zip.OpenReader(ts.MkAbs(args[0]))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	return os.CopyFS(ts.MkAbs(args[1]), z)
 }
 
 func scriptGzip(ts *testscript.TestScript, args []string) error {

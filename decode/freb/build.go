@@ -362,7 +362,7 @@ func (b *builder) urlChanged(ev *Event) {
 }
 
 func (b *builder) note(name string, ev *Event) {
-	n := Note{Time: ev.Time, Event: keep(name), Level: ev.Level}
+	n := Note{Time: ev.Time, Event: keep(name), Level: ev.Level, Offset: ev.Offset}
 	n.Code, n.Text = ev.Code("ErrorCode")
 	for _, field := range []string{"FailureDescription", "Message", "ErrorDescription"} {
 		if v := ev.Value(field); v != "" {
@@ -429,7 +429,7 @@ func (b *builder) callStart(ev *Event) {
 		}
 		b.pop(top.done)
 	}
-	c.Start, c.Depth = ev.Time, len(b.stack)
+	c.Start, c.Depth, c.Offset = ev.Time, len(b.stack), ev.Offset
 	if len(r.Calls) >= maxCalls || len(b.stack) >= maxOpen {
 		r.Dropped++
 		return

@@ -54,6 +54,9 @@ type Header struct {
 	Status        Status        // at the end
 	TriggerStatus Status        // when the rule was met
 	TimeTaken     time.Duration // in whole milliseconds
+	Timed         bool          // TimeTaken is told
+
+	More []Field // attributes beside these, by name; nil in all files seen
 }
 
 // A Status is an HTTP status with IIS' substatus: 502.3.
@@ -104,8 +107,9 @@ type Event struct {
 	Level    uint8  // 0 general, 1 critical error, 2 error, 3 warning, 4 information, 5 verbose
 	Opcode   uint8  // number of the event within its class
 	Keywords uint64 // mask of the area
-	Area     string // RequestNotifications, RequestRouting, ...; "" = general
+	Area     string // RequestNotifications, RequestRouting, ...; "" = general, several are joined by a comma
 	Class    etl.GUID
+	Culture  string // language of the texts: en-US
 
 	Activity etl.GUID // of the request
 	PID, TID uint32
@@ -119,7 +123,7 @@ type Event struct {
 type Field struct {
 	Name  string
 	Value string // as recorded: codes and enumerations as decimal numbers, true and false
-	Text  string // what IIS says about the value, in the language of the system; "" = nothing
+	Text  string // what IIS says about the value, in the language of the system; "" = nothing. Some have only that
 }
 
 // Field returns the first field with that name. Case, blanks and a unit in parentheses make no

@@ -258,12 +258,12 @@ func TestRealFiles(t *testing.T) {
 		"fr000001.xml": {285, freb.Header{
 			URL: "http://localhost:80/test1.aspx", Verb: "GET", Site: 1, AppPool: "DefaultAppPool", PID: 8588,
 			TokenUser: `NT AUTHORITY\IUSR`, AuthType: "anonymous", Activity: etl.MustParseGUID("800000B0-0001-B100-B63F-84710C7967BB"),
-			FailureReason: "STATUS_CODE", Status: freb.Status{Code: 200}, TriggerStatus: freb.Status{Code: 200}, TimeTaken: 140 * time.Millisecond,
+			FailureReason: "STATUS_CODE", Status: freb.Status{Code: 200}, TriggerStatus: freb.Status{Code: 200}, TimeTaken: 140 * time.Millisecond, Timed: true,
 		}, "[::1]:26361", 420, 140 * time.Millisecond, 49},
 		"fr000005.xml": {121, freb.Header{
 			URL: "http://localhost:80/iisstart.htm", Verb: "GET", Site: 1, AppPool: "DefaultAppPool", PID: 8588,
 			TokenUser: `NT AUTHORITY\IUSR`, AuthType: "anonymous", Activity: etl.MustParseGUID("800000B4-0001-B100-B63F-84710C7967BB"),
-			FailureReason: "STATUS_CODE", Status: freb.Status{Code: 200}, TriggerStatus: freb.Status{Code: 200}, TimeTaken: 0,
+			FailureReason: "STATUS_CODE", Status: freb.Status{Code: 200}, TriggerStatus: freb.Status{Code: 200}, TimeTaken: 0, Timed: true,
 		}, "[::1]:26361", 896, 0, 37},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -426,6 +426,12 @@ func TestCollector(t *testing.T) {
 		r.Header, r.Computer = nil, ""
 		for i := range r.Failures {
 			r.Failures[i].Offset = 0
+		}
+		for i := range r.Calls {
+			r.Calls[i].Offset = 0
+		}
+		for i := range r.Notes {
+			r.Notes[i].Offset = 0
 		}
 		want[r.Activity] = r
 		for _, ev := range res.events {
@@ -614,5 +620,32 @@ func TestFields(t *testing.T) {
 		if f, ok := ev.Field(name); ok {
 			t.Errorf("%q is %+v", name, f)
 		}
+	}
+}
+
+// TestRest reads what files hold beside what they usually do.
+func TestRest(t *testing.T) {
+	const file = `<failedRequest url="http://h/" ticket="7&amp;8" xmlns:freb="u" freb:note="x"><Event>` +
+		`<EventData><Data Name="A">1</Data></EventData><RenderingInfo Culture="de-DE"><Opcode>NOTIFY_MODULE_START</Opcode>` +
+		`<Keywords><Keyword>Cache</Keyword><Keyword>Module</Keyword></Keywords>` +
+		`<freb:Description Data="B">two</freb:Description><freb:Description Data="A">one</freb:Description><freb:Description Data="A">eins</freb:Description>` +
+		`</RenderingInfo></Event><Event><System><Level>2</Level></System><RenderingInfo><Opcode>ODD</Opcode></RenderingInfo></Event></failedRequest>`
+	res, err := read(t, strings.NewReader(file))
+	if err != nil || len(res.events) != 2 {
+		t.Fatalf("%d events, %v", len(res.events), err)
+	}
+	if diff := cmp.Diff([]freb.Field{{Name: "ticket", Value: "7&8"}, {Name: "freb:note", Value: "x"}}, res.header.More); diff != "" || res.header.Timed {
+		t.Errorf("timed %v, -want +got\n%s", res.header.Timed, diff)
+	}
+	ev := res.events[0]
+	if ev.Culture != "de-DE" || ev.Area != "Cache, Module" || res.events[1].Culture != "" {
+		t.Errorf("culture %q, area %q", ev.Culture, ev.Area)
+	}
+	if diff := cmp.Diff([]freb.Field{{Name: "A", Value: "1", Text: "one"}, {Name: "B", Text: "two"}, {Name: "A", Text: "eins"}}, ev.Fields); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	r := request(t, []byte(file))
+	if len(r.Calls) != 1 || r.Calls[0].Offset != ev.Offset || len(r.Notes) != 1 || r.Notes[0].Offset != res.events[1].Offset {
+		t.Errorf("calls %+v, notes %+v", r.Calls, r.Notes)
 	}
 }

@@ -135,6 +135,7 @@ type Call struct {
 	Async        bool          // the module left the thread and went on later
 	Finished     bool          // the module ended the request's way through the pipeline
 	Code         uint32        // error that the completion reports; 0 = none
+	Offset       int64         // of the event that starts it
 }
 
 // Duration returns End-Start, or 0 for a call that did not end.
@@ -298,11 +299,12 @@ type Transfer struct {
 
 // A Note is an event that reports trouble and has no place of its own in a Request.
 type Note struct {
-	Time  etl.Time
-	Event string // its name
-	Level uint8
-	Code  uint32 // 0 = none
-	Text  string // what the event, or IIS about the code, says
+	Time   etl.Time
+	Event  string // its name
+	Level  uint8
+	Code   uint32 // 0 = none
+	Text   string // what the event, or IIS about the code, says
+	Offset int64  // of the event
 }
 
 // Headers are the headers of a message that help to tell where it comes from and where it goes.

@@ -24,6 +24,7 @@ const (
 	maxText      = 1 << 20   // bytes of one value; the rest is left out
 	maxEventText = 4 << 20   // bytes of all values of one event
 	maxFields    = 1024      // of one event
+	maxArea      = 1024      // bytes of the names of its areas, before the last one
 	maxWords     = 4096      // that are kept to be shared; beyond, each event has its own
 	maxProlog    = 16 << 20  // bytes in front of the root element
 	maxAnomalies = 100       // in the list; a further one is counted in the last entry
@@ -243,7 +244,11 @@ func (t *Trace) readHeader() {
 		case "triggerStatusCode":
 			h.TriggerStatus = t.status(v)
 		case "timeTaken":
-			h.TimeTaken = time.Duration(min(t.number("timeTaken", v, 63), 1<<40)) * time.Millisecond
+			h.TimeTaken, h.Timed = time.Duration(min(t.number("timeTaken", v, 63), 1<<40))*time.Millisecond, v != ""
+		default:
+			if !bytes.HasPrefix(name, []byte("xmlns")) && len(h.More) < maxFields {
+				h.More = append(h.More, Field{Name: strings.ToValidUTF8(string(name), "\ufffd"), Value: v})
+			}
 		}
 	}
 }
@@ -416,8 +421,14 @@ func (t *Trace) open() {
 		} else {
 			t.once(TooLong, "more than %d values", maxFields)
 		}
+	case rendering:
+		t.ev.Culture = t.word(t.plain(t.attribute("Culture")))
 	case description:
-		t.field = t.described(t.plain(t.attribute("Data")))
+		name := t.plain(t.attribute("Data"))
+		if t.field = t.described(name); t.field < 0 && len(t.parts) < maxFields {
+			t.field = len(t.parts)
+			t.parts = append(t.parts, part{name: t.word(name)})
+		}
 	}
 }
 
@@ -513,8 +524,10 @@ func (t *Trace) property(n node, b []byte) {
 	case eventName:
 		ev.Name = t.word(b)
 	case area:
-		if ev.Area == "" {
-			ev.Area = t.word(b)
+		if name := t.word(b); ev.Area == "" {
+			ev.Area = name
+		} else if len(ev.Area) < maxArea {
+			ev.Area += ", " + name
 		}
 	case class:
 		ev.Class = t.guid(b)

@@ -16,17 +16,17 @@ import (
 var screens = map[string]func(a *Analysis, width int) (string, error){
 	"analysis": func(a *Analysis, width int) (string, error) {
 		var out bytes.Buffer
-		err := WriteAnalysis(&out, "table", a, Options{Width: width})
+		err := WriteAnalysis(&out, "table", a, Options{Redact: defaults(), Width: width})
 		return out.String(), err
 	},
 	"info": func(a *Analysis, width int) (string, error) {
 		var out bytes.Buffer
-		err := WriteInfo(&out, "table", a, Options{Width: width})
+		err := WriteInfo(&out, "table", a, Options{Redact: defaults(), Width: width})
 		return out.String(), err
 	},
 	"timeline": func(a *Analysis, width int) (string, error) {
 		var out bytes.Buffer
-		err := WriteTimeline(&out, "table", a, Options{Width: width})
+		err := WriteTimeline(&out, "table", a, Options{Redact: defaults(), Width: width})
 		return out.String(), err
 	},
 }

@@ -22,6 +22,7 @@ const (
 // failed, then of the slowest.
 type Details struct {
 	a        *Analysis
+	order    []string           // ids, the most urgent first
 	requests map[string]*Detail // by request id
 	diaries  int                // bytes that diaries may still take
 	first    bool               // a diary is there
@@ -91,6 +92,7 @@ func NewDetails(a *Analysis) *Details {
 	d := &Details{a: a, requests: make(map[string]*Detail, len(chosen)), diaries: maxDiaries}
 	room := min(max(maxMoments/max(len(chosen), 1), minMoments), mostMoments)
 	for _, r := range chosen {
+		d.order = append(d.order, r.ID)
 		d.requests[r.ID] = &Detail{early: room / 2, late: room / 2, tail: -1}
 	}
 	return d
@@ -116,6 +118,9 @@ func (d *Details) Of(id string) *Detail {
 	}
 	return d.requests[id]
 }
+
+// IDs returns the ids of the requests that are told of event by event: failed ones first, then the slowest.
+func (d *Details) IDs() []string { return d.order }
 
 // Len returns the number of requests that are told of event by event.
 func (d *Details) Len() int {

@@ -340,7 +340,7 @@ func (s *eventScratch) appendLine(dst []byte) []byte {
 			line = append(append(line, v.Field().Name...), '=')
 			line = s.redactor.value(line, ev, v)
 		}
-		line = s.redactor.bytes(line, from, plain)
+		line = s.redactor.Bytes(line, from)
 	}
 	if reason, raw := ev.Undecoded(); reason != "" {
 		line = append(line, " [not decoded: "...)

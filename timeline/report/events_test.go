@@ -97,19 +97,19 @@ func compile(tb testing.TB, text string) []byte {
 func TestEvents(t *testing.T) {
 	log := compile(t, trace)
 	for _, format := range Formats("events") {
-		golden(t, "events/events."+format, writeEvents(t, log, format, Options{}))
+		golden(t, "events/events."+format, writeEvents(t, log, format, Options{Redact: defaults()}))
 	}
-	golden(t, "events/events.120.table", writeEvents(t, log, "table", Options{Width: 120}))
+	golden(t, "events/events.120.table", writeEvents(t, log, "table", Options{Redact: defaults(), Width: 120}))
 }
 
 func TestEventFormats(t *testing.T) {
 	log := compile(t, trace)
 	var list []map[string]any
-	if err := json.Unmarshal(writeEvents(t, log, "json", Options{}), &list); err != nil {
+	if err := json.Unmarshal(writeEvents(t, log, "json", Options{Redact: defaults()}), &list); err != nil {
 		t.Fatal(err)
 	}
 	n := 0
-	for l := range bytes.Lines(writeEvents(t, log, "ndjson", Options{})) {
+	for l := range bytes.Lines(writeEvents(t, log, "ndjson", Options{Redact: defaults()})) {
 		n++
 		objects(t, l, func(at string, keys []string) {
 			if at == "" {
@@ -119,7 +119,7 @@ func TestEventFormats(t *testing.T) {
 			}
 		})
 	}
-	text := writeEvents(t, log, "csv", Options{})
+	text := writeEvents(t, log, "csv", Options{Redact: defaults()})
 	rows := readCSV(t, "events", text)
 	if got := strings.Join(rows[0], ","); got != "time,input,cpu,pid,tid,process,provider,id,version,level,task,opcode,activity_id,message,fields" {
 		t.Errorf("header %s", got)
@@ -145,14 +145,14 @@ func TestEventFormats(t *testing.T) {
 func TestEventRedaction(t *testing.T) {
 	log := compile(t, trace)
 	for _, format := range Formats("events") {
-		if text := writeEvents(t, log, format, Options{}); bytes.Contains(text, []byte("hunter2")) || bytes.Contains(text, []byte("68756e74657232")) {
+		if text := writeEvents(t, log, format, Options{Redact: defaults()}); bytes.Contains(text, []byte("hunter2")) || bytes.Contains(text, []byte("68756e74657232")) {
 			t.Errorf("%s shows a credential:\n%s", format, text)
 		}
 		want := 8
 		if format == "csv" {
 			want = 7 // it has no column for what is not decoded
 		}
-		text := writeEvents(t, log, format, Options{Redact: RedactNone})
+		text := writeEvents(t, log, format, Options{})
 		if n := bytes.Count(text, []byte("hunter2")) + bytes.Count(text, []byte("68756e74657232")); n != want {
 			t.Errorf("%s shows %d of %d credentials without redaction:\n%s", format, n, want, text)
 		}
@@ -223,7 +223,7 @@ func BenchmarkEvents(b *testing.B) {
 	d := decode.New(log.Header())
 	for _, format := range Formats("events") {
 		b.Run(format, func(b *testing.B) {
-			w, err := NewEventWriter(io.Discard, format, Options{})
+			w, err := NewEventWriter(io.Discard, format, Options{Redact: defaults()})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -130,7 +130,7 @@ func objects(t *testing.T, text []byte, visit func(at string, keys []string)) {
 
 func TestJSONNames(t *testing.T) {
 	seen := map[string]bool{}
-	objects(t, render(t, WriteAnalysis, "json", full(), Options{}), func(at string, keys []string) {
+	objects(t, render(t, WriteAnalysis, "json", full(), Options{Redact: defaults()}), func(at string, keys []string) {
 		if strings.HasPrefix(at, "redaction.") {
 			return // counts by kind
 		}
@@ -149,7 +149,7 @@ func TestJSONNames(t *testing.T) {
 // JSON of every model: one value, no empty text where null is meant, the numbers of the summary right.
 func TestJSONModels(t *testing.T) {
 	for _, name := range modelNames() {
-		text := render(t, WriteAnalysis, "json", models[name](), Options{})
+		text := render(t, WriteAnalysis, "json", models[name](), Options{Redact: defaults()})
 		var got struct {
 			Schema   string
 			Inputs   []map[string]any
@@ -195,7 +195,7 @@ func TestJSONValues(t *testing.T) {
 		Inputs   []map[string]any
 		Requests []map[string]any
 	}
-	text := render(t, WriteAnalysis, "json", full(), Options{})
+	text := render(t, WriteAnalysis, "json", full(), Options{Redact: defaults()})
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestSummaryVerdicts(t *testing.T) {
 	var got struct {
 		Summary struct{ Verdicts []verdictCountJSON }
 	}
-	if err := json.Unmarshal(render(t, WriteAnalysis, "json", models["unknown-servers"](), Options{}), &got); err != nil {
+	if err := json.Unmarshal(render(t, WriteAnalysis, "json", models["unknown-servers"](), Options{Redact: defaults()}), &got); err != nil {
 		t.Fatal(err)
 	}
 	want := []verdictCountJSON{
@@ -252,7 +252,7 @@ func TestUnknownStart(t *testing.T) {
 			Duration *float64 `json:"duration_ms"`
 		}
 	}
-	if err := json.Unmarshal(render(t, WriteAnalysis, "ndjson", a, Options{}), &got); err != nil {
+	if err := json.Unmarshal(render(t, WriteAnalysis, "ndjson", a, Options{Redact: defaults()}), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Start == nil || got.Duration != nil {
@@ -262,7 +262,7 @@ func TestUnknownStart(t *testing.T) {
 		t.Errorf("phases: %+v", got.Phases)
 	}
 	for command, write := range map[string]func(io.Writer, string, *Analysis, Options) error{"analyze": WriteAnalysis, "timeline": WriteTimeline} {
-		rows := readCSV(t, command, render(t, write, "csv", a, Options{}))
+		rows := readCSV(t, command, render(t, write, "csv", a, Options{Redact: defaults()}))
 		if v := rows[1][slices.Index(rows[0], "duration_ms")]; v != "" {
 			t.Errorf("%s: duration %s in csv", command, v)
 		}
@@ -273,10 +273,10 @@ func TestUnknownStart(t *testing.T) {
 func TestOpenLog(t *testing.T) {
 	a := models["open-log"]()
 	var got struct{ Inputs []map[string]any }
-	if err := json.Unmarshal(render(t, WriteInfo, "json", a, Options{}), &got); err != nil {
+	if err := json.Unmarshal(render(t, WriteInfo, "json", a, Options{Redact: defaults()}), &got); err != nil {
 		t.Fatal(err)
 	}
-	rows := readCSV(t, "info", render(t, WriteInfo, "csv", a, Options{}))
+	rows := readCSV(t, "info", render(t, WriteInfo, "csv", a, Options{Redact: defaults()}))
 	for _, name := range []string{"events_lost", "buffers_lost"} {
 		if v := got.Inputs[0][name]; v != nil {
 			t.Errorf("%s is %v in json", name, v)
@@ -289,7 +289,7 @@ func TestOpenLog(t *testing.T) {
 		t.Errorf("open is %v", v)
 	}
 	a.Inputs[0].Log.Loss.EventsLost = 3
-	if err := json.Unmarshal(render(t, WriteInfo, "json", a, Options{}), &got); err != nil {
+	if err := json.Unmarshal(render(t, WriteInfo, "json", a, Options{Redact: defaults()}), &got); err != nil {
 		t.Fatal(err)
 	}
 	if v := got.Inputs[0]["events_lost"]; v != 3.0 {
@@ -298,7 +298,7 @@ func TestOpenLog(t *testing.T) {
 }
 
 func TestInfoJSON(t *testing.T) {
-	objects(t, render(t, WriteInfo, "json", full(), Options{}), func(at string, keys []string) {
+	objects(t, render(t, WriteInfo, "json", full(), Options{Redact: defaults()}), func(at string, keys []string) {
 		want := keysAt[at]
 		if at == "" {
 			want = []string{"schema", "tool", "redaction", "inputs"}
@@ -307,7 +307,7 @@ func TestInfoJSON(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", at, diff)
 		}
 	})
-	lines := bytes.Split(bytes.TrimSpace(render(t, WriteInfo, "ndjson", models["many-ways"](), Options{})), []byte("\n"))
+	lines := bytes.Split(bytes.TrimSpace(render(t, WriteInfo, "ndjson", models["many-ways"](), Options{Redact: defaults()})), []byte("\n"))
 	if len(lines) != 31 {
 		t.Fatalf("%d lines for 31 inputs", len(lines))
 	}
@@ -323,7 +323,7 @@ func TestInfoJSON(t *testing.T) {
 func TestNDJSON(t *testing.T) {
 	for _, name := range modelNames() {
 		a := models[name]()
-		out := render(t, WriteAnalysis, "ndjson", a, Options{})
+		out := render(t, WriteAnalysis, "ndjson", a, Options{Redact: defaults()})
 		n := 0
 		for l := range bytes.Lines(out) {
 			if n++; n > 300 {
@@ -376,7 +376,7 @@ func TestCSV(t *testing.T) {
 	}
 	for command, write := range writers {
 		for _, name := range modelNames() {
-			rows := readCSV(t, command+" "+name, render(t, write, "csv", models[name](), Options{}))
+			rows := readCSV(t, command+" "+name, render(t, write, "csv", models[name](), Options{Redact: defaults()}))
 			if got := strings.Join(rows[0], ","); got != csvHeaders[command] {
 				t.Errorf("%s: header %s", command, got)
 			}
@@ -385,8 +385,8 @@ func TestCSV(t *testing.T) {
 	for _, name := range []string{"connect-timeout", "hostile", "unfinished", "text-form", "server-side"} {
 		a := models[name]()
 		a.Requests = a.Requests[max(0, len(a.Requests)-3):]
-		golden(t, "csv/analyze-"+name+".csv", render(t, WriteAnalysis, "csv", a, Options{}))
-		golden(t, "csv/timeline-"+name+".csv", render(t, WriteTimeline, "csv", a, Options{}))
+		golden(t, "csv/analyze-"+name+".csv", render(t, WriteAnalysis, "csv", a, Options{Redact: defaults()}))
+		golden(t, "csv/timeline-"+name+".csv", render(t, WriteTimeline, "csv", a, Options{Redact: defaults()}))
 	}
 }
 
@@ -394,7 +394,7 @@ func TestCSV(t *testing.T) {
 func TestTimelineFormats(t *testing.T) {
 	for _, name := range modelNames() {
 		a := models[name]()
-		rows := readCSV(t, name, render(t, WriteTimeline, "csv", a, Options{}))
+		rows := readCSV(t, name, render(t, WriteTimeline, "csv", a, Options{Redact: defaults()}))
 		names, rows := rows[0], rows[1:]
 		want := 0
 		for _, r := range a.Requests {
@@ -404,10 +404,10 @@ func TestTimelineFormats(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d", name, len(rows), want)
 		}
 		var list []map[string]any
-		if err := json.Unmarshal(render(t, WriteTimeline, "json", a, Options{}), &list); err != nil {
+		if err := json.Unmarshal(render(t, WriteTimeline, "json", a, Options{Redact: defaults()}), &list); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		lines := bytes.Split(bytes.TrimSpace(render(t, WriteTimeline, "ndjson", a, Options{})), []byte("\n"))
+		lines := bytes.Split(bytes.TrimSpace(render(t, WriteTimeline, "ndjson", a, Options{Redact: defaults()})), []byte("\n"))
 		if len(a.Requests) == 0 {
 			lines = nil
 		}
@@ -448,10 +448,10 @@ func TestFormats(t *testing.T) {
 			t.Errorf("Formats(%q) = %s", command, got)
 		}
 	}
-	if err := WriteAnalysis(io.Discard, "xml", full(), Options{}); !errors.Is(err, ErrFormat) {
+	if err := WriteAnalysis(io.Discard, "xml", full(), Options{Redact: defaults()}); !errors.Is(err, ErrFormat) {
 		t.Errorf("unknown format: %v", err)
 	}
-	if _, err := NewEventWriter(io.Discard, "xml", Options{}); !errors.Is(err, ErrFormat) {
+	if _, err := NewEventWriter(io.Discard, "xml", Options{Redact: defaults()}); !errors.Is(err, ErrFormat) {
 		t.Errorf("unknown format: %v", err)
 	}
 }
@@ -461,14 +461,14 @@ func TestWriteErrors(t *testing.T) {
 	broken := errors.New("broken pipe")
 	for _, format := range Formats("analyze") {
 		for n := range 3 {
-			if err := WriteAnalysis(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{}); !errors.Is(err, broken) && (n == 0 || format != "table") {
+			if err := WriteAnalysis(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{Redact: defaults()}); !errors.Is(err, broken) && (n == 0 || format != "table") {
 				t.Errorf("analyze %s after %d bytes: %v", format, n*70_000, err)
 			}
-			if err := WriteTimeline(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{}); !errors.Is(err, broken) {
+			if err := WriteTimeline(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{Redact: defaults()}); !errors.Is(err, broken) {
 				t.Errorf("timeline %s after %d bytes: %v", format, n*70_000, err)
 			}
 		}
-		if err := WriteInfo(&failing{0, broken}, format, models["three-ways"](), Options{}); !errors.Is(err, broken) {
+		if err := WriteInfo(&failing{0, broken}, format, models["three-ways"](), Options{Redact: defaults()}); !errors.Is(err, broken) {
 			t.Errorf("info %s: %v", format, err)
 		}
 	}
@@ -489,7 +489,7 @@ func (f *failing) Write(b []byte) (int, error) {
 
 func TestExplainJSON(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteExplanation(&out, "json", winerr.Explain("12002 64"), Options{}); err != nil {
+	if err := WriteExplanation(&out, "json", winerr.Explain("12002 64"), Options{Redact: defaults()}); err != nil {
 		t.Fatal(err)
 	}
 	var list []map[string]any

@@ -505,7 +505,7 @@ func writeArray[T, V any](j *jsonWriter, list []T, value func(T) V) {
 func (a *Analysis) head(j *jsonWriter, schema string) {
 	j.member("{", "schema", schema)
 	j.member(",", "tool", a.Tool)
-	j.member(",", "redaction", a.redaction)
+	j.member(",", "redaction", a.redaction())
 	j.member(",", "inputs", nil)
 	writeArray(j, a.pointers(), newInput)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
+	"github.com/etwhy/etwhy/timeline/redact"
 )
 
 // An Analysis is all that the writers know. For info only Tool and Inputs matter.
@@ -22,7 +23,8 @@ type Analysis struct {
 
 	Details *Details // of single requests; nil = not collected
 
-	redaction redaction
+	redactor *redact.Redactor // that was applied; nil = none
+	events   *redactor        // for events of details
 }
 
 // A redaction is what was masked, for the header of JSON output.

@@ -468,6 +468,7 @@ func sentence(s string) string {
 // begun is a clause as the beginning of a sentence. What begins with a name or a code stays as it is.
 func begun(s string) string {
 	word, _, _ := strings.Cut(s, " ")
+	word = strings.TrimRight(word, ",:")
 	if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" {
 		return s
 	}

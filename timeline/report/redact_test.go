@@ -10,7 +10,11 @@ import (
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/etwhy/etwhy/timeline/redact"
 )
+
+func defaults() *redact.Redactor { return redact.New(redact.Default, redact.Key{}) }
 
 func TestMaskText(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
@@ -31,7 +35,7 @@ func TestMaskText(t *testing.T) {
 		{":", ":"},
 	} {
 		got := tt.in
-		newRedactor(RedactDefault).text(&got)
+		got = defaults().Text(got)
 		if got != tt.want {
 			t.Errorf("%q\n got %q\nwant %q", tt.in, got, tt.want)
 		}
@@ -45,9 +49,9 @@ func TestMaskJSON(t *testing.T) {
 		"Authorization: \x01\x02é\nX: y", "http://bob:p\"w@host/", "Cookie: ends with backslash \\",
 	} {
 		want := in
-		newRedactor(RedactDefault).text(&want)
+		want = defaults().Text(want)
 		doc := append(appendJSON([]byte(`{"A":`), in), `,"B":"Host: kept","C":12}`...)
-		masked := newRedactor(RedactDefault).bytes(doc, 0, inJSON)
+		masked := defaults().JSON(doc, 0)
 		var got struct {
 			A, B string
 			C    int
@@ -74,7 +78,7 @@ func TestMaskHex(t *testing.T) {
 		"ascii": []byte(headers), "utf16": wide(headers), "odd utf16": append([]byte{7}, wide(headers)...),
 	} {
 		digits := hex.AppendEncode(nil, raw)
-		newRedactor(RedactDefault).hex(digits, raw)
+		defaults().Hex(digits, raw)
 		back, err := hex.DecodeString(string(digits))
 		if err != nil || len(back) != len(raw) {
 			t.Fatalf("%s: %s, %v", name, digits, err)
@@ -91,9 +95,9 @@ func TestRedaction(t *testing.T) {
 	writers := map[string]func(io.Writer, string, *Analysis, Options) error{"analyze": WriteAnalysis, "timeline": WriteTimeline}
 	for command, write := range writers {
 		for _, format := range Formats(command) {
-			for _, mode := range []Redaction{RedactDefault, RedactSecrets, RedactNone} {
-				text := string(render(t, write, format, models["secrets"](), Options{Redact: mode, Width: 120}))
-				if shown := strings.Contains(text, "hunter2"); shown != (mode == RedactNone) {
+			for _, mode := range []redact.Mode{redact.Default, redact.Secrets, redact.None} {
+				text := string(render(t, write, format, models["secrets"](), Options{Redact: redact.New(mode, redact.Key{}), Width: 120}))
+				if shown := strings.Contains(text, "hunter2"); shown != (mode == redact.None) {
 					t.Errorf("%s -f %s, mode %d: shown = %v", command, format, mode, shown)
 				}
 				if format != "table" && !strings.Contains(text, "bob:") {
@@ -103,7 +107,7 @@ func TestRedaction(t *testing.T) {
 		}
 	}
 	var got struct{ Redaction map[string]any }
-	if err := json.Unmarshal(render(t, WriteAnalysis, "json", models["secrets"](), Options{Redact: RedactSecrets}), &got); err != nil {
+	if err := json.Unmarshal(render(t, WriteAnalysis, "json", models["secrets"](), Options{Redact: redact.New(redact.Secrets, redact.Key{})}), &got); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"mode": "secrets", "key_id": nil, "counts": map[string]any{"cookie": 1.0, "authorization": 1.0, "password": 2.0}}
@@ -117,17 +121,17 @@ func FuzzMask(f *testing.F) {
 	f.Add("Authorization")
 	f.Add("\\u000d:cookie:\\\"x")
 	f.Fuzz(func(t *testing.T, s string) {
-		r := newRedactor(RedactDefault)
-		once := string(r.bytes([]byte(s), 0, plain))
-		if twice := string(r.bytes([]byte(once), 0, plain)); twice != once {
+		r := defaults()
+		once := string(r.Bytes([]byte(s), 0))
+		if twice := string(r.Bytes([]byte(once), 0)); twice != once {
 			t.Errorf("%q: masked %q, masked again %q", s, once, twice)
 		}
-		doc := r.bytes(appendJSON(nil, s), 0, inJSON)
+		doc := r.JSON(appendJSON(nil, s), 0)
 		if !json.Valid(doc) {
 			t.Errorf("%q: %s is not JSON", s, doc)
 		}
 		digits := hex.AppendEncode(nil, []byte(s))
-		r.hex(digits, []byte(s))
+		r.Hex(digits, []byte(s))
 		if back, err := hex.DecodeString(string(digits)); err != nil || len(back) != len(s) || bytes.Count(back, []byte(":")) > strings.Count(s, ":") {
 			t.Errorf("%q: hex %s, %v", s, digits, err)
 		}
@@ -139,12 +143,12 @@ func TestRedactEverything(t *testing.T) {
 	a := models["secrets"]()
 	b := models["secrets"]()
 	b.Everything = append(b.Everything, b.Requests[0], models["secrets"]().Requests[0])
-	a.redact(RedactDefault)
-	b.redact(RedactDefault)
+	a.Redact(defaults())
+	b.Redact(defaults())
 	if got := b.Everything[1].URL; strings.Contains(got, "hunter2") {
 		t.Errorf("not masked: %s", got)
 	}
-	if diff := cmp.Diff(a.redaction.Counts, b.redaction.Counts); diff != "" {
+	if diff := cmp.Diff(a.redaction().Counts, b.redaction().Counts); diff != "" {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 }
@@ -158,7 +162,7 @@ func TestRedactBeside(t *testing.T) {
 	a.Inputs[1].Damage = []Damage{{Kind: "cut", Offset: 1, Detail: "Authorization: Basic Zm9v"}}
 	for _, format := range Formats("analyze") {
 		var out bytes.Buffer
-		if err := WriteAnalysis(&out, format, a, Options{}); err != nil {
+		if err := WriteAnalysis(&out, format, a, Options{Redact: defaults()}); err != nil {
 			t.Fatal(err)
 		}
 		for _, secret := range []string{"a=b", ":pw", "Zm9v"} {

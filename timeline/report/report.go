@@ -16,6 +16,7 @@ import (
 	"io"
 
 	"github.com/etwhy/etwhy/decode/winerr"
+	"github.com/etwhy/etwhy/timeline/redact"
 )
 
 // ErrFormat says that a command has no such format.
@@ -25,9 +26,12 @@ var ErrFormat = errors.New("unknown output format")
 type Options struct {
 	// Width is the number of columns of the terminal. 0 means that it is not known: answers are
 	// wrapped at 100 columns, and rows are not cut.
-	Width  int
-	Color  bool // a little of it, by ANSI sequences
-	Redact Redaction
+	Width int
+	Color bool // a little of it, by ANSI sequences
+
+	// Redact masks the model before it is written; nil = nothing is masked. Command-line output masks credentials by
+	// [redact.Default] at least.
+	Redact *redact.Redactor
 }
 
 // defaultWidth is where answers are wrapped if the width is not known, minWidth where they are
@@ -75,6 +79,28 @@ var (
 	}
 )
 
+// Traits say what a format asks of the one who has it written.
+type Traits struct {
+	Shared   bool // it is made to be passed on: secrets are masked, unless a user says otherwise
+	Binary   bool // it is not for a terminal
+	Detailed bool // it shows single requests event by event, see [Details]
+	Inputs   bool // it shows hashes of the inputs, and how many events could not be decoded whole
+}
+
+var traits = map[string]Traits{
+	"json":     {Inputs: true},
+	"text":     {Shared: true, Inputs: true},
+	"markdown": {Shared: true, Inputs: true},
+	"html":     {Shared: true, Inputs: true, Detailed: true},
+	"ticket":   {Shared: true, Inputs: true, Detailed: true, Binary: true},
+	"har":      {Shared: true},
+	"perfetto": {Shared: true, Binary: true},
+	"otlp":     {Shared: true},
+}
+
+// TraitsOf returns the traits of a format; "ticket" is what [WriteTicket] writes.
+func TraitsOf(format string) Traits { return traits[format] }
+
 // Formats returns the names of the formats that a command of etwhy can write, the default first;
 // nil if it writes none.
 func Formats(command string) []string {
@@ -105,23 +131,23 @@ func write[M any](w io.Writer, formats []format[M], name string, model M, opt Op
 }
 
 // WriteAnalysis writes the requests and what is to be said of them, in one of the formats of
-// "analyze". Credentials in a are masked in place first, see [Redaction].
+// "analyze". a is masked in place first, see [Analysis.Redact].
 func WriteAnalysis(w io.Writer, format string, a *Analysis, opt Options) error {
-	a.redact(opt.Redact)
+	a.Redact(opt.Redact)
 	return write(w, analyzeFormats, format, a, opt)
 }
 
 // WriteTimeline writes one row per phase of each request, in one of the formats of "timeline".
-// A request without phases has one row with an empty phase. Credentials in a are masked in place first.
+// A request without phases has one row with an empty phase. a is masked in place first.
 func WriteTimeline(w io.Writer, format string, a *Analysis, opt Options) error {
-	a.redact(opt.Redact)
+	a.Redact(opt.Redact)
 	return write(w, timelineFormats, format, a, opt)
 }
 
 // WriteInfo writes what each input holds and what it lost, in one of the formats of "info".
-// Credentials in a are masked in place first.
+// a is masked in place first.
 func WriteInfo(w io.Writer, format string, a *Analysis, opt Options) error {
-	a.redact(opt.Redact)
+	a.Redact(opt.Redact)
 	return write(w, infoFormats, format, a, opt)
 }
 

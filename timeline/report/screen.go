@@ -22,28 +22,27 @@ const (
 
 // analysisScreen answers: what failed, where, why, how sure, what next.
 func analysisScreen(w io.Writer, a *Analysis, opt Options) error {
-	whole := a
-	a, loose := a.apart()
-	failed := a.groups(a.Requests, timeline.Failed)
-	tell := func(s *screen) { s.failures(failed) }
-	switch {
-	case len(failed) > 0:
-	case len(a.Requests) > 0:
-		unhappy := slices.Concat(a.groups(a.Requests, timeline.Unfinished), a.groups(a.Requests, timeline.Cancelled), a.groups(judged(a.Requests), timeline.OK))
-		tell = func(s *screen) { s.healthy(unhappy) }
-	default:
-		tell = (*screen).nothing
-	}
+	all := a.telling(newPage(opt))
 	// What there is no room for is counted: a group that is told of is told of in full.
-	all := newScreen(a, opt)
-	all.loose, all.told = loose, inputsOf(whole.Requests)
 	for shown := shownGroups; ; shown-- {
 		s := *all
 		s.page, s.shown = newPage(opt), shown
-		tell(&s)
+		s.tell()
 		if shown == 1 || s.least() <= screenLines {
 			return s.writeTo(w, screenLines)
 		}
+	}
+}
+
+// tell writes the answer.
+func (s *screen) tell() {
+	switch {
+	case len(s.failed) > 0:
+		s.failures()
+	case len(s.Requests) > 0:
+		s.healthy()
+	default:
+		s.nothing()
 	}
 }
 
@@ -63,7 +62,11 @@ type screen struct {
 	*Analysis
 	*page
 	shown int                 // groups of requests that are told of one by one
+	whole bool                // each in full
 	loose []*timeline.Request // see Analysis.apart
+
+	failed  []*group
+	unhappy []*group // neither failed nor went well
 
 	// What all requests have to be looked at for, once.
 	told, aside map[int]bool                          // inputs of the requests, and of those set aside
@@ -75,6 +78,18 @@ func newScreen(a *Analysis, opt Options) *screen {
 	s := &screen{Analysis: a, page: newPage(opt), told: inputsOf(a.Requests), aside: inputsOf(a.Aside)}
 	s.selected = sync.OnceValue(func() []timeline.ServerStats { return timeline.Servers(slices.Values(a.Requests)) })
 	s.surround = sync.OnceValues(s.surroundings)
+	return s
+}
+
+// telling is a screen for the answer about an analysis, with what is to be told sorted out.
+func (a *Analysis) telling(p *page) *screen {
+	told := inputsOf(a.Requests)
+	a, loose := a.apart()
+	s := newScreen(a, Options{})
+	s.page, s.loose, s.told = p, loose, told
+	s.failed = a.groups(a.Requests, timeline.Failed)
+	s.unhappy = slices.Concat(a.groups(a.Requests, timeline.Unfinished), a.groups(a.Requests, timeline.Cancelled),
+		a.groups(judged(a.Requests), timeline.OK))
 	return s
 }
 
@@ -90,16 +105,33 @@ func inputsOf(requests []*timeline.Request) map[int]bool {
 // shownGroups is how many groups of requests are told of one by one at most.
 const shownGroups = 4
 
-// failures tells of the requests that failed.
-func (s *screen) failures(failed []*group) {
-	total := 0
-	for _, g := range failed {
-		total += len(g.requests)
+// answer is the sentence that leads.
+func (s *screen) answer() string {
+	switch {
+	case len(s.failed) > 0:
+		return s.failedHead(s.failed, s.Analysis.counted().Failed)
+	case len(s.Discoveries) > 0:
+		return sentence(begun(s.Discoveries[0].Verdict.Title))
+	case len(s.Requests) > 0:
+		return s.healthyHead()
 	}
+	return s.nothingHead()
+}
+
+// requestsOf counts the requests of groups.
+func requestsOf(groups []*group) (n int) {
+	for _, g := range groups {
+		n += len(g.requests)
+	}
+	return n
+}
+
+// failedHead says how many of the requests failed, and how. Of those that are only counted, bad more did.
+func (s *screen) failedHead(failed []*group, bad int) string {
+	total := requestsOf(failed) + bad
 	more := s.Analysis.counted()
-	bad := more.Failed
 	all := len(s.Requests) + more.Total()
-	head := fmt.Sprintf("%s of %s", thousands(total+bad), plural(all, "request"))
+	head := fmt.Sprintf("%s of %s", thousands(total), plural(all, "request"))
 	if all == 1 {
 		head = "The only request"
 	}
@@ -109,19 +141,24 @@ func (s *screen) failures(failed []*group) {
 	got := cmp.Or(failed[0].got(), "failed")
 	switch v := failed[0].first().Verdict; {
 	case len(failed) > 1:
-		s.headline(fmt.Sprintf("%s failed, in %s ways.", head, thousands(len(failed))), true)
+		return fmt.Sprintf("%s failed, in %s ways.", head, thousands(len(failed)))
 	case v != nil && v.AtLeast:
-		s.headline(fmt.Sprintf("At least %s %s: %s", plural(total+bad, "request"), got, sentence(failed[0].title())), true)
-	default:
-		s.headline(head+" "+got+": "+sentence(failed[0].title()), true)
+		return fmt.Sprintf("At least %s %s: %s", plural(total, "request"), got, sentence(failed[0].title()))
 	}
+	return head + " " + got + ": " + sentence(failed[0].title())
+}
+
+// failures tells of the requests that failed.
+func (s *screen) failures() {
+	failed := s.failed
+	s.headline(s.answer(), true)
 	s.warnings()
 	s.blank()
 	for i, g := range failed[:min(len(failed), s.shown)] {
 		if len(failed) > 1 {
-			s.groupTitle(g, i > 0)
+			s.groupTitle(g, i > 0 && !s.whole)
 		}
-		if i == 0 {
+		if i == 0 || s.whole {
 			several := s.story(g)
 			if several && len(failed) == 1 {
 				s.brief = briefLines
@@ -129,7 +166,7 @@ func (s *screen) failures(failed []*group) {
 					s.brief += briefLines / 5
 				}
 			}
-			if g.first().Behind == nil { // else the other end has told how it fared
+			if i == 0 && g.first().Behind == nil { // else the other end has told how it fared
 				if several {
 					s.block(useful)
 				} else {
@@ -147,26 +184,30 @@ func (s *screen) failures(failed []*group) {
 		}
 	}
 	s.others(failed[min(len(failed), s.shown):])
-	if len(failed) > 1 || total > shownIDs {
+	if len(failed) > 1 || requestsOf(failed) > shownIDs {
 		if len(failed) <= s.shown {
 			s.block(extra)
 		}
 		s.text("Every one of them: etwhy --failed -f csv PATH; phase by phase: etwhy timeline --failed -f csv PATH", 2)
 		s.block(needed)
 	}
-	s.unhappy()
+	s.besides()
 	s.also()
 	s.footer()
 }
 
-// healthy tells of requests none of which failed, and of those that did not go well either.
-func (s *screen) healthy(unhappy []*group) {
+// served reports whether all requests are known from the server that had them.
+func (s *screen) served() bool {
+	return !slices.ContainsFunc(s.Requests, func(r *timeline.Request) bool { return r.Side != timeline.Server })
+}
+
+// healthyHead says that no request failed, and how they fared.
+func (s *screen) healthyHead() string {
 	n := s.count()
 	more := s.Analysis.counted()
 	all := len(s.Requests) + more.Total()
-	s.discovery()
 	head := "No failed requests: " + thousands(all)
-	served := !slices.ContainsFunc(s.Requests, func(r *timeline.Request) bool { return r.Side != timeline.Server })
+	served := s.served()
 	who := owners(s.Requests)
 	switch {
 	case served && who != "":
@@ -194,14 +235,21 @@ func (s *screen) healthy(unhappy []*group) {
 	if longest > 0 {
 		head += " Slowest " + took(longest) + "."
 	}
-	s.headline(head, false)
+	return head
+}
+
+// healthy tells of requests none of which failed, and of those that did not go well either.
+func (s *screen) healthy() {
+	n, more, unhappy := s.count(), s.Analysis.counted(), s.unhappy
+	s.discovery()
+	s.headline(s.healthyHead(), false)
 	s.warnings()
 	s.extent()
 	s.also()
 	s.blank()
 	for i, g := range unhappy[:min(len(unhappy), s.shown)] {
-		s.groupTitle(g, i > 0)
-		if i == 0 {
+		s.groupTitle(g, i > 0 && !s.whole)
+		if i == 0 || s.whole {
 			s.story(g)
 			s.actions(g)
 		} else {
@@ -221,8 +269,8 @@ func (s *screen) healthy(unhappy []*group) {
 	s.setAside()
 	s.selection()
 	s.notes()
-	if n[timeline.OK] == all && len(unhappy) == 0 {
-		s.elsewhere(served)
+	if n[timeline.OK] == len(s.Requests)+more.Total() && len(unhappy) == 0 {
+		s.elsewhere(s.served())
 	}
 }
 
@@ -313,6 +361,25 @@ func (s *screen) repeated() {
 	}
 }
 
+// nothingHead says that there is no request to speak of, or why.
+func (s *screen) nothingHead() string {
+	blind := s.findings(timeline.Blind)
+	switch {
+	case s.FilteredOut > 0:
+		return fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"),
+			either(s.FilteredOut, "the only one there is does not", "none of the "+thousands(s.FilteredOut)+" that there are does"))
+	case len(blind) > 0:
+		return sentence(blind[0].Title)
+	case len(s.Aside) > 0:
+		return onlyAside
+	case len(s.Discoveries) > 0:
+		return "No HTTP requests in these files."
+	case len(s.Traces) == 0:
+		return "Nothing here that requests could be read from: no trace, no text of one."
+	}
+	return "No HTTP requests in what was recorded."
+}
+
 const onlyAside = "No request of an application: all are probes or background traffic."
 
 // nothing tells why there is no request to speak of.
@@ -321,8 +388,7 @@ func (s *screen) nothing() {
 	s.discovery()
 	switch {
 	case s.FilteredOut > 0:
-		s.headline(fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"),
-			either(s.FilteredOut, "the only one there is does not", "none of the "+thousands(s.FilteredOut)+" that there are does")), false)
+		s.headline(s.nothingHead(), false)
 		s.warnings()
 		s.speakers()
 		if len(blind) > 0 { // that may be why
@@ -331,20 +397,16 @@ func (s *screen) nothing() {
 				s.indented(sentence(t))
 			}
 		}
-	case len(s.Aside) > 0 && len(blind) > 0:
-		s.finding(blind[0])
-		s.blank()
-		s.headline(onlyAside, false)
-	case len(s.Aside) > 0:
-		s.headline(onlyAside, false)
 	case len(blind) > 0:
 		s.finding(blind[0])
-	case len(s.Discoveries) > 0:
-		s.line("No HTTP requests in these files.")
-	case len(s.Traces) == 0:
-		s.headline("Nothing here that requests could be read from: no trace, no text of one.", false)
+		if len(s.Aside) > 0 {
+			s.blank()
+			s.headline(onlyAside, false)
+		}
+	case len(s.Discoveries) > 0 && len(s.Aside) == 0:
+		s.line(s.nothingHead())
 	default:
-		s.headline("No HTTP requests in what was recorded.", false)
+		s.headline(s.nothingHead(), false)
 	}
 	if len(blind) == 0 && s.FilteredOut == 0 { // else they stand further up
 		s.warnings()
@@ -475,8 +537,8 @@ func (s *screen) troubled(from int) (n int) {
 	return n
 }
 
-// unhappy counts what neither failed nor went well.
-func (s *screen) unhappy() {
+// besides counts what neither failed nor went well.
+func (s *screen) besides() {
 	n := s.count()
 	n[timeline.OK] = 0
 	if t := outcomes(n); t != "" {
@@ -798,8 +860,7 @@ func (s *screen) discovery() {
 	s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
 	s.block(needed)
 	s.labelled("Cannot be told from these files:", sentence(v.Open))
-	s.steps("Do now:", v.DoNow, 3)
-	s.steps("Find out:", v.FindOut, 3)
+	s.todo(v, r.Input)
 	s.blank()
 }
 

@@ -51,7 +51,7 @@ func TestAnalysisScreen(t *testing.T) {
 	for _, name := range modelNames() {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := WriteAnalysis(&out, "table", models[name](), Options{Width: width}); err != nil {
+			if err := WriteAnalysis(&out, "table", models[name](), Options{Redact: defaults(), Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, fmt.Sprintf("analyze/%s.%d.txt", name, width), out.Bytes())
@@ -93,10 +93,10 @@ func checkScreen(t *testing.T, name, text string, width, most int) {
 func TestColor(t *testing.T) {
 	for _, name := range []string{"receive-timeout", "healthy", "three-ways"} {
 		var plain, color bytes.Buffer
-		if err := WriteAnalysis(&plain, "table", models[name](), Options{Width: 100}); err != nil {
+		if err := WriteAnalysis(&plain, "table", models[name](), Options{Redact: defaults(), Width: 100}); err != nil {
 			t.Fatal(err)
 		}
-		if err := WriteAnalysis(&color, "table", models[name](), Options{Width: 100, Color: true}); err != nil {
+		if err := WriteAnalysis(&color, "table", models[name](), Options{Redact: defaults(), Width: 100, Color: true}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(color.String(), "\x1b[") || strings.Contains(plain.String(), "\x1b") {
@@ -123,7 +123,7 @@ func TestInfoScreen(t *testing.T) {
 	a.Inputs[0].Log.Providers = a.Inputs[0].Log.Providers[:1]
 	for _, width := range []int{80, 120} {
 		var out bytes.Buffer
-		if err := WriteInfo(&out, "table", a, Options{Width: width}); err != nil {
+		if err := WriteInfo(&out, "table", a, Options{Redact: defaults(), Width: width}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, fmt.Sprintf("info.%d.txt", width), out.Bytes())
@@ -136,7 +136,7 @@ func TestTimelineScreen(t *testing.T) {
 		a := models[name]()
 		a.Requests = a.Requests[max(0, len(a.Requests)-5):]
 		var out bytes.Buffer
-		if err := WriteTimeline(&out, "table", a, Options{Width: 100}); err != nil {
+		if err := WriteTimeline(&out, "table", a, Options{Redact: defaults(), Width: 100}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, "timeline/"+name+".txt", out.Bytes())
@@ -148,7 +148,7 @@ func TestExplainScreen(t *testing.T) {
 	for _, text := range []string{"12002", "-2147012894", "0x80090326", "502.3", "64", "12092", "Timer_ReqQueue", "WAS 5002", "alert 40", "flag 0x18", "502 3 12002 29889"} {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := WriteExplanation(&out, "table", winerr.Explain(text), Options{Width: width}); err != nil {
+			if err := WriteExplanation(&out, "table", winerr.Explain(text), Options{Redact: defaults(), Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			checkScreen(t, text, out.String(), width, 100)
@@ -164,7 +164,7 @@ func TestWidths(t *testing.T) {
 	for _, name := range modelNames() {
 		for width := 70; width <= 130; width += 10 {
 			var out bytes.Buffer
-			if err := WriteAnalysis(&out, "table", models[name](), Options{Width: width}); err != nil {
+			if err := WriteAnalysis(&out, "table", models[name](), Options{Redact: defaults(), Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			checkScreen(t, name, out.String(), width, screenLines)
@@ -176,7 +176,7 @@ func TestWidths(t *testing.T) {
 func told(t *testing.T, name string, width int) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := WriteAnalysis(&out, "table", models[name](), Options{Width: width}); err != nil {
+	if err := WriteAnalysis(&out, "table", models[name](), Options{Redact: defaults(), Width: width}); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -358,7 +358,7 @@ func TestDoubtAboveBlind(t *testing.T) {
 			ID: timeline.FindNotClosed, Severity: timeline.Doubt, Title: "The log was never closed: its end may be missing.",
 		})
 		var out bytes.Buffer
-		if err := WriteAnalysis(&out, "table", a, Options{Width: 120}); err != nil {
+		if err := WriteAnalysis(&out, "table", a, Options{Redact: defaults(), Width: 120}); err != nil {
 			t.Fatal(err)
 		}
 		const doubt = "Careful: The log was never closed"
@@ -380,7 +380,7 @@ func TestHandshakesFailedHere(t *testing.T) {
 			}}
 		}
 		var out bytes.Buffer
-		if err := WriteAnalysis(&out, "table", a, Options{Width: 120}); err != nil {
+		if err := WriteAnalysis(&out, "table", a, Options{Redact: defaults(), Width: 120}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(out.String(), elsewhere) == failed || !strings.Contains(out.String(), "Another server, or another time") {

@@ -14,11 +14,16 @@ import (
 
 // groupTitle adds the headline of one group among others, with the phase if no story follows that tells it.
 func (s *screen) groupTitle(g *group, alone bool) {
-	t := fmt.Sprintf("%s x %s", thousands(len(g.requests)), g.title())
+	t := g.counted()
 	if phase := g.first().Phase; alone && phase != "" {
 		t += fmt.Sprintf(" (phase %s)", phase)
 	}
 	s.headline(sentence(t), false)
+}
+
+// counted is the headline of a group among others, as a clause.
+func (g *group) counted() string {
+	return fmt.Sprintf("%s x %s", thousands(len(g.requests)), g.title())
 }
 
 // story tells of a group by its first request, and reports whether several files tell of that.
@@ -41,7 +46,9 @@ func (s *screen) story(g *group) (several bool) {
 		s.text(t, 2)
 	}
 	s.block(useful)
-	s.candidates(r, v)
+	if list := s.candidates(r, v); len(list) > 0 {
+		s.labelled(notJoined(list)+":", sentence(strings.Join(list, "; ")))
+	}
 	if several {
 		s.block(extra)
 	}
@@ -49,11 +56,12 @@ func (s *screen) story(g *group) (several bool) {
 		s.labelled("Also seen:", strings.Join(sentences(v.Context), " "))
 	}
 	s.block(needed)
-	s.labelled(s.limits(r, v), sentence(v.Open))
+	s.labelled(s.limits(r, v)+":", sentence(v.Open))
 	s.block(useful)
-	var not []string
-	for _, x := range v.Rejected[:min(len(v.Rejected), 4)] {
-		not = append(not, alternative(x.Why))
+	const most = 4
+	not := alternatives(v)
+	if !s.whole {
+		not = not[:min(len(not), most)]
 	}
 	if len(not) > 0 {
 		s.labelled("Not:", sentence(strings.Join(not, "; ")))
@@ -96,7 +104,9 @@ func (s *screen) proof(r *timeline.Request, v *timeline.Verdict, inTime bool) (s
 		s.labelled("How sure:", s.sureOf(r, rows))
 		s.witnesses(rows)
 	}
-	s.clocks(r, v)
+	for _, t := range s.clocks(r, v) {
+		s.text(t, 2)
+	}
 	return len(rows) > 0
 }
 
@@ -104,9 +114,18 @@ func (s *screen) proof(r *timeline.Request, v *timeline.Verdict, inTime bool) (s
 func (s *screen) limits(r *timeline.Request, v *timeline.Verdict) string {
 	other := func(e timeline.Evidence) bool { return !s.isTrace(e.Input) }
 	if r.Behind != nil || slices.ContainsFunc(v.Evidence, other) {
-		return "Cannot be told from these files:"
+		return "Cannot be told from these files"
 	}
-	return "Cannot be told from this side:"
+	return "Cannot be told from this side"
+}
+
+// alternatives are the neighbouring causes that it was not, each with why not.
+func alternatives(v *timeline.Verdict) []string {
+	var not []string
+	for _, x := range v.Rejected {
+		not = append(not, alternative(x.Why))
+	}
+	return not
 }
 
 // alternative writes "slow page: it was never sent" as "slow page (it was never sent)".
@@ -121,8 +140,30 @@ func alternative(why string) string {
 // actions adds what to do about a group.
 func (s *screen) actions(g *group) {
 	if v := g.first().Verdict; v != nil {
-		s.steps("Do now:", v.DoNow, 3)
-		s.steps("Find out:", v.FindOut, 3)
+		s.todo(v, g.first().Input)
+	}
+}
+
+// todo adds what to do about what a verdict says of a request of an input.
+func (s *screen) todo(v *timeline.Verdict, input int) {
+	if s.whole {
+		s.numbered("Do now:", s.tasks(v.DoNow, input))
+		s.numbered("Find out:", s.tasks(v.FindOut, input))
+		return
+	}
+	s.steps("Do now:", v.DoNow, 3)
+	s.steps("Find out:", v.FindOut, 3)
+}
+
+// numbered adds a labelled list.
+func (p *page) numbered(label string, texts []string) {
+	if len(texts) == 0 {
+		return
+	}
+	p.line(label)
+	for i, t := range texts {
+		number := fmt.Sprintf("  %d. ", i+1)
+		p.text(number+t, len(number))
 	}
 }
 
@@ -162,19 +203,23 @@ func (s *screen) summary(g *group) {
 
 // others counts the groups that are not told of.
 func (s *screen) others(rest []*group) {
-	n := 0
-	for _, g := range rest {
-		n += len(g.requests)
-	}
-	if n > 0 {
+	if n := requestsOf(rest); n > 0 {
 		s.text(fmt.Sprintf("And %s more in %s other %s.", thousands(n), thousands(len(rest)), either(len(rest), "way", "ways")), 2)
 	}
 }
 
-// facts adds the line that says which request it is.
+// facts adds the lines that say which request it is.
 func (s *screen) facts(g *group) {
+	parts, alike := s.factsOf(g)
+	s.parts("", parts)
+	if alike != "" {
+		s.text(alike, 2)
+	}
+}
+
+// factsOf says which request stands for a group, and which others there are.
+func (s *screen) factsOf(g *group) (parts []string, alike string) {
 	r := g.first()
-	var parts []string
 	if what := strings.TrimSpace(r.Method + " " + shorten(webAddress(r.URL), s.width*2/3)); what != "" {
 		parts = append(parts, what)
 	} else if r.Server != "" {
@@ -206,14 +251,13 @@ func (s *screen) facts(g *group) {
 	case r.Restarts > 0:
 		parts = append(parts, "repeated "+either(r.Restarts, "once", thousands(r.Restarts)+" times"))
 	}
-	s.parts("", parts)
 	if n := len(g.requests); n > 1 {
 		last := g.requests[n-1]
 		which := "The first"
 		if r != g.requests[0] {
 			which = "One"
 		}
-		alike := fmt.Sprintf("%s of %s alike: %s", which, thousands(n), g.ids())
+		alike = fmt.Sprintf("%s of %s alike: %s", which, thousands(n), g.ids())
 		if !last.Start.IsZero() {
 			verb := "started"
 			if begin(last).IsZero() && !s.isTrace(last.Input) {
@@ -221,8 +265,9 @@ func (s *screen) facts(g *group) {
 			}
 			alike += fmt.Sprintf("; the last %s %s UTC", verb, s.moment(last.Input, last.Start))
 		}
-		s.text(alike+".", 2)
+		alike += "."
 	}
+	return parts, alike
 }
 
 // redirected returns where a request was sent on to by the answer to its last but one attempt; "" if nowhere.
@@ -336,6 +381,9 @@ func (s *screen) seen(v *timeline.Verdict) quotes {
 	room := 240
 	if several {
 		room = 360 // with names and times
+	}
+	if s.whole {
+		room *= 10
 	}
 	return quotes{from, strings.Join(abridge(list, room, rests), "; ")}
 }

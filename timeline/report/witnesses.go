@@ -118,7 +118,8 @@ type row struct {
 	at     etl.Time // by the clock of the machine of the request
 	until  etl.Time // of the last of several alike; 0 = there is one
 	text   string
-	source string // which event or file tells
+	source string // the file, with the line
+	event  string // that tells; "" = none
 	count  int
 }
 
@@ -131,6 +132,36 @@ var lineOf = regexp.MustCompile(`, line (\d+)\b`)
 // process finds the id of a process in a text; those of several alike differ.
 var process = regexp.MustCompile(` \(PID \d+\)`)
 
+// row is an observation about a request as a line of evidence, by the clock of the request's machine.
+func (s *screen) row(e timeline.Evidence, r *timeline.Request) row {
+	t := row{input: e.Input, at: e.Time, text: clause(e.Text), source: shortPath(s.source(e.Input)), count: 1}
+	if !e.Time.IsZero() {
+		t.at = e.Time.Add(s.shift(e.Input, r.Input))
+	}
+	if m := source.FindString(t.text); s.isTrace(e.Input) {
+		t.text, t.event = t.text[len(m):], strings.TrimSpace(m)
+	} else if m := occurrence.FindStringSubmatch(t.text); m != nil {
+		t.text, t.event = m[1], m[2]
+	} else if m := lineOf.FindStringSubmatch(t.text); m != nil {
+		t.text, t.source = strings.Replace(t.text, m[0], "", 1), t.source+":"+m[1]
+	}
+	return t
+}
+
+// tells names what tells: the event of a log of events, else the file.
+func (t *row) tells() string { return cmp.Or(t.event, t.source) }
+
+// inOrder sorts rows by time. What is cut to whole seconds was later than it says.
+func (s *screen) inOrder(rows []row) {
+	when := func(t row) etl.Time {
+		if s.coarse(t.input) {
+			return t.at + etl.Second - 1
+		}
+		return t.at
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(when(a), when(b)) })
+}
+
 // rows returns what a verdict rests on, where that is from several files: what a trace tells in one row, of the
 // others each observation in its own; nil if it is all from one file.
 func (s *screen) rows(r *timeline.Request, v *timeline.Verdict) []row {
@@ -138,30 +169,14 @@ func (s *screen) rows(r *timeline.Request, v *timeline.Verdict) []row {
 		return nil
 	}
 	var out []row
-	add := func(e timeline.Evidence, text string) *row {
-		out = append(out, row{input: e.Input, at: e.Time, text: text, source: shortPath(s.source(e.Input)), count: 1})
-		t := &out[len(out)-1]
-		if !e.Time.IsZero() {
-			t.at = e.Time.Add(s.shift(e.Input, r.Input))
-		}
-		return t
-	}
 	told := map[int][]string{} // by traces
 	last := map[int]timeline.Evidence{}
 	var traces []int
 	for _, e := range v.Evidence {
-		text := clause(e.Text)
+		t := s.row(e, r)
 		if !s.isTrace(e.Input) {
-			t := add(e, text)
-			if m := occurrence.FindStringSubmatch(text); m != nil {
-				t.text, t.source = m[1], m[2]
-			} else if m := lineOf.FindStringSubmatch(text); m != nil {
-				t.text, t.source = strings.Replace(text, m[0], "", 1), t.source+":"+m[1]
-			}
+			out = append(out, t)
 			continue
-		}
-		if m := source.FindString(text); m != "" {
-			text = text[len(m):]
 		}
 		if last[e.Input].Key && !e.Key { // what it does not rest on is left out
 			continue
@@ -173,22 +188,20 @@ func (s *screen) rows(r *timeline.Request, v *timeline.Verdict) []row {
 			traces = append(traces, e.Input)
 		}
 		last[e.Input] = e
-		if !slices.Contains(told[e.Input], text) {
-			told[e.Input] = append(told[e.Input], text)
+		if !slices.Contains(told[e.Input], t.text) {
+			told[e.Input] = append(told[e.Input], t.text)
 		}
+	}
+	room := 120
+	if s.whole {
+		room *= 10
 	}
 	for _, i := range traces {
-		const room = 120
-		add(last[i], strings.Join(abridge(told[i], room, false), ", "))
+		t := s.row(last[i], r)
+		t.text, t.event = strings.Join(abridge(told[i], room, false), ", "), ""
+		out = append(out, t)
 	}
-	// What is cut to whole seconds was later than it says.
-	when := func(t row) etl.Time {
-		if s.coarse(t.input) {
-			return t.at + etl.Second - 1
-		}
-		return t.at
-	}
-	slices.SortStableFunc(out, func(a, b row) int { return cmp.Compare(when(a), when(b)) })
+	s.inOrder(out)
 	return alike(out)
 }
 
@@ -198,7 +211,7 @@ func alike(rows []row) []row {
 	for _, t := range rows {
 		bare := process.ReplaceAllString(t.text, "")
 		i := slices.IndexFunc(out, func(o row) bool {
-			return o.input == t.input && o.source == t.source && process.ReplaceAllString(o.text, "") == bare
+			return o.input == t.input && o.source == t.source && o.event == t.event && process.ReplaceAllString(o.text, "") == bare
 		})
 		if i < 0 {
 			out = append(out, t)
@@ -254,13 +267,17 @@ func (s *screen) witnesses(rows []row) {
 	}
 	lead := len("  ") + label + len(gap) + at + len(gap)
 	for i, t := range rows {
-		s.columns(lead, "  "+pad(labels[i], label)+gap+pad(s.moment(t.input, t.at), at)+gap, t.brief(s.width-lead, s.isTrace(t.input)), "")
+		s.columns(lead, "  "+pad(labels[i], label)+gap+pad(s.moment(t.input, t.at), at)+gap, s.observation(t, s.width-lead), "")
 	}
 }
 
-// brief leaves clauses of an observation out until the rest takes two lines at most: the last ones, but of what a
+// observation is the text of a row: it leaves clauses of an observation out until the rest takes two lines at most: the last ones, but of what a
 // trace tells those in front of the last, which is how it ended.
-func (t row) brief(width int, trace bool) string {
+func (s *screen) observation(t row, width int) string {
+	if s.whole {
+		return t.text
+	}
+	trace := s.isTrace(t.input)
 	clauses := strings.Split(t.text, ", ")
 	for len(clauses) > 1 && len(wrap(strings.Join(clauses, ", "), width, 0)) > 2 {
 		if trace {
@@ -279,8 +296,7 @@ func (s *screen) course(rows []row) {
 	at, tells := len("15:04:05"), 0
 	const widest = 34
 	for i := range rows {
-		rows[i].source = shorten(rows[i].source, widest)
-		tells = max(tells, displaywidth.String(rows[i].source))
+		tells = max(tells, displaywidth.String(shorten(rows[i].tells(), widest)))
 	}
 	lead := len("  ") + at + len(gap)
 	for _, t := range rows {
@@ -288,7 +304,7 @@ func (s *screen) course(rows []row) {
 		if !t.at.IsZero() {
 			when = clock(t.at)
 		}
-		s.columns(lead, "  "+pad(when, at)+gap, t.text, pad(t.source, tells))
+		s.columns(lead, "  "+pad(when, at)+gap, t.text, pad(shorten(t.tells(), widest), tells))
 	}
 }
 
@@ -368,9 +384,13 @@ func (s *screen) agreement(r *timeline.Request) string {
 	return sentence(t)
 }
 
-// candidates tells of what may be about the same request, of which no more than one can be.
-func (s *screen) candidates(r *timeline.Request, v *timeline.Verdict) {
-	var list []string
+// notJoined labels candidates.
+func notJoined(list []string) string {
+	return "Not joined, since " + either(len(list), "it may be of another request", "several fit and one can be it")
+}
+
+// candidates lists what may be about the same request, of which no more than one can be.
+func (s *screen) candidates(r *timeline.Request, v *timeline.Verdict) (list []string) {
 	for _, q := range r.Related {
 		quoted := func(e timeline.Evidence) bool { return e.Input == q.Input && e.Time == q.Time }
 		if q.Confidence == timeline.Possible && !slices.ContainsFunc(v.Evidence, quoted) {
@@ -385,13 +405,11 @@ func (s *screen) candidates(r *timeline.Request, v *timeline.Verdict) {
 	if len(list) > most {
 		list = append(list[:most], fmt.Sprintf("%d more", len(list)-most))
 	}
-	if len(list) > 0 {
-		s.labelled("Not joined, since "+either(len(list), "it may be of another request:", "several fit and one can be it:"), sentence(strings.Join(list, "; ")))
-	}
+	return list
 }
 
 // clocks says which machines' times were moved in what is told of a request.
-func (s *screen) clocks(r *timeline.Request, v *timeline.Verdict) {
+func (s *screen) clocks(r *timeline.Request, v *timeline.Verdict) (out []string) {
 	inputs := []int{}
 	for _, e := range v.Evidence {
 		inputs = append(inputs, e.Input)
@@ -415,8 +433,9 @@ func (s *screen) clocks(r *timeline.Request, v *timeline.Verdict) {
 		if own := s.inputAt(r.Input); own != nil && own.Machine != "" {
 			front = own.Machine
 		}
-		s.text(fmt.Sprintf("%s's clock is %s %s; its times are shown as %s's.", cmp.Or(in.Machine, "The server"), offset(d.Abs()), how, front), 2)
+		out = append(out, fmt.Sprintf("%s's clock is %s %s; its times are shown as %s's.", cmp.Or(in.Machine, "The server"), offset(d.Abs()), how, front))
 	}
+	return out
 }
 
 // offset writes by how much clocks differ: 92 s, 40 ms.
@@ -432,10 +451,12 @@ func offset(d time.Duration) string {
 
 // sureOf says how certain a verdict is that rests on several files, and what the error was if none of them names it.
 func (s *screen) sureOf(r *timeline.Request, rows []row) string {
-	t := r.Verdict.Confidence.String() + "."
-	if agree := s.agreement(r); agree != "" {
-		t += " " + agree
-	}
+	return strings.TrimSpace(r.Verdict.Confidence.String() + ". " + s.grounds(r, rows))
+}
+
+// grounds says which files agree, and what the error was if no evidence names it.
+func (s *screen) grounds(r *timeline.Request, rows []row) string {
+	t := s.agreement(r)
 	said := func(c timeline.Code) bool {
 		return c == 0 || slices.ContainsFunc(rows, func(t row) bool { return strings.Contains(t.text, code(c)) })
 	}
@@ -447,7 +468,7 @@ func (s *screen) sureOf(r *timeline.Request, rows []row) string {
 	default:
 		t += " The error: " + sentence(codeWords(r))
 	}
-	return t
+	return strings.TrimSpace(t)
 }
 
 // way writes how a proxied request went: client 192.168.0.204:49247 > ARR01 > 192.168.0.216:80.
@@ -597,14 +618,23 @@ func (g *group) got() string {
 
 // refusal tells of requests that HTTP.sys refused: when, which, and how the others fared meanwhile.
 func (s *screen) refusal(g *group) {
-	r := g.first()
-	if r.Verdict == nil || len(r.Verdict.Context) == 0 {
+	if v := g.first().Verdict; v == nil || len(v.Context) == 0 {
 		s.facts(g)
 		return
 	}
-	for _, t := range sentences(r.Verdict.Context) {
+	for _, t := range sentences(g.first().Verdict.Context) {
 		s.text(t, 2)
 	}
+	if t := s.refused(g); t != "" {
+		s.block(extra)
+		s.text(t, 2)
+		s.block(needed)
+	}
+}
+
+// refused says which request stands for those that HTTP.sys refused; "" if nothing is known of it.
+func (s *screen) refused(g *group) string {
+	r := g.first()
 	var first []string
 	if what := strings.TrimSpace(r.Method + " " + shorten(webAddress(r.URL), s.width/2)); what != "" {
 		first = append(first, what)
@@ -612,17 +642,16 @@ func (s *screen) refusal(g *group) {
 	if r.Client != "" {
 		first = append(first, "from "+r.Client)
 	}
-	if len(first) > 0 {
-		s.block(extra)
-		last := g.requests[len(g.requests)-1]
-		which := either(len(g.requests), "The request: ", "The first of them: ")
-		if r != g.requests[0] {
-			which = "One of them: "
-		}
-		s.text(which+strings.Join(first, " ")+
-			fmt.Sprintf(" at %s UTC (%s)", clock(r.Start), g.ids())+either(len(g.requests), "", "; the last at "+clock(last.Start))+".", 2)
-		s.block(needed)
+	if len(first) == 0 {
+		return ""
 	}
+	last := g.requests[len(g.requests)-1]
+	which := either(len(g.requests), "The request: ", "The first of them: ")
+	if r != g.requests[0] {
+		which = "One of them: "
+	}
+	return which + strings.Join(first, " ") +
+		fmt.Sprintf(" at %s UTC (%s)", clock(r.Start), g.ids()) + either(len(g.requests), "", "; the last at "+clock(last.Start)) + "."
 }
 
 // webAddress is a URL without a port that goes without saying.

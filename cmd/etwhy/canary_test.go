@@ -1,0 +1,701 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	hexcode "encoding/hex"
+	"fmt"
+	"html"
+	"io"
+	"io/fs"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/etwhy/etwhy/cab/cabtest"
+	"github.com/etwhy/etwhy/decode/schema"
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/etl/etltest"
+	"github.com/etwhy/etwhy/timeline/incident/incidenttest"
+)
+
+// A class says what a planted text is, and so which redaction has to take it out.
+type class string
+
+const (
+	credential class = "cred"   // secret, masked in every format unless --redact none is given; told by its shape
+	cell       class = "cell"   // the same, told by the field alone
+	secret     class = "secret" // masked where a result is passed on; told by its shape
+	field      class = "field"  // the same, told by the field alone
+	body       class = "body"   // what was sent or received
+	user       class = "user"
+	host       class = "host"
+	ip         class = "ip"
+	ip6        class = "ip6"
+	sid        class = "sid"
+	cert       class = "cert"  // certificate of a client
+	other      class = "other" // left out by an allow-list alone
+)
+
+func (c class) isDefault() bool { return c == credential || c == cell }
+
+func (c class) isSecret() bool {
+	return c.isDefault() || c == secret || c == field || c == body
+}
+
+func (c class) isIdentity() bool { return !c.isSecret() && c != other }
+
+func (c class) letter() byte {
+	switch {
+	case c.isSecret():
+		return 's'
+	case c.isIdentity():
+		return 'i'
+	}
+	return 'o'
+}
+
+// hasShape reports whether a text of this class looks like a secret wherever it stands.
+func (c class) hasShape() bool { return c == credential || c == secret }
+
+// A canary is a text that occurs nowhere else.
+type canary struct {
+	class class
+	name  string // of the field that it is planted in
+	text  string
+}
+
+func (c *canary) String() string { return fmt.Sprintf("%s %s (%s)", c.class, c.name, c.text) }
+
+// Canaries are words, addresses and SIDs that nothing else looks like. Behind the mark of a word a letter says what it
+// is, so that this is known of the beginning of one, too: s secret, i identity, o other.
+const (
+	wordMark = "zqj"
+	ipMark   = "10.213."
+	ip6Mark  = "fd5c:213::"
+	sidMark  = "2130706433-77-88-"
+)
+
+// canaries are all that were planted.
+type canaries struct {
+	byName map[string]*canary
+	byText map[string]*canary
+	files  map[string][]*canary // by the file that they are planted in
+}
+
+func newCanaries() *canaries {
+	return &canaries{map[string]*canary{}, map[string]*canary{}, map[string][]*canary{}}
+}
+
+// plant returns the canary of a class and name, a new one if there is none yet.
+func (p *canaries) plant(file string, kind class, name string) string {
+	key := string(kind) + " " + name
+	c := p.byName[key]
+	if c == nil {
+		n := len(p.byName) + 1
+		c = &canary{class: kind, name: name}
+		switch kind {
+		case ip:
+			c.text = fmt.Sprintf("%s%d.%d", ipMark, n/250, 1+n%250)
+		case ip6:
+			c.text = fmt.Sprintf("%s%x", ip6Mark, n)
+		case sid:
+			c.text = fmt.Sprintf("S-1-5-21-%s%d", sidMark, 5000+n)
+		default:
+			c.text = fmt.Sprintf("%s%c%04dv", wordMark, kind.letter(), n)
+		}
+		p.byName[key] = c
+		p.byText[c.text] = c
+	}
+	if file != "" && !slices.Contains(p.files[file], c) {
+		p.files[file] = append(p.files[file], c)
+	}
+	return c.text
+}
+
+// fill is what a placeholder {class name} of testdata/planted.txtar stands for.
+func (p *canaries) fill(file, kind, name string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	switch kind {
+	case "jwt", "bearer": // of the first, nothing but its shape tells what it is
+		shape := map[string]class{"jwt": secret, "bearer": credential}[kind]
+		payload := fmt.Sprintf(`{"sub":"%s","aud":"shop","exp":1772640000}`, p.plant(file, user, name+".sub"))
+		return encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(payload)) + "." +
+			p.plant(file, shape, name) + "Xb3pVw9RkTq7LmZs2NcYf4HgJd8UaE6i"
+	case "basic":
+		return base64.StdEncoding.EncodeToString([]byte("svc:pw-" + p.plant(file, credential, name)))
+	case "cert":
+		return "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJ" + p.plant(file, cert, name) + "RTESMBAGA1UE"
+	}
+	return p.plant(file, class(kind), name)
+}
+
+// placeholder is {class name}.
+var placeholder = regexp.MustCompile(`\{([a-z]+6?) ([a-z0-9.-]+)\}`)
+
+// fillAll replaces the placeholders of a text.
+func fillAll(text string, fill func(before, kind, name string) string) string {
+	var b strings.Builder
+	for at := 0; ; {
+		m := placeholder.FindStringSubmatchIndex(text[at:])
+		if m == nil {
+			b.WriteString(text[at:])
+			return b.String()
+		}
+		b.WriteString(text[at : at+m[0]])
+		line := text[strings.LastIndexByte(text[:at+m[0]], '\n')+1 : at+m[0]]
+		b.WriteString(fill(line, text[at+m[2]:at+m[3]], text[at+m[4]:at+m[5]]))
+		at += m[1]
+	}
+}
+
+// An incidentFolder is the folder of testdata/planted.txtar.
+type incidentFolder struct {
+	path    string            // argument of commands
+	sources map[string][]byte // files by their path in it, texts before they were compiled
+}
+
+// writeIncident writes the files of testdata/planted.txtar below dir, their placeholders filled.
+func writeIncident(t testing.TB, dir string, fill func(file, before, kind, name string) string, more map[string][]byte) incidentFolder {
+	t.Helper()
+	archive, err := txtar.ParseFile("testdata/planted.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := fstest.MapFS{}
+	for _, f := range archive.Files {
+		name := fillAll(f.Name, func(before, kind, name string) string { return fill("", before, kind, name) })
+		data := fillAll(string(f.Data), func(before, kind, n string) string { return fill(name, before, kind, n) })
+		texts[name] = &fstest.MapFile{Data: []byte(data)}
+	}
+	made, err := incidenttest.Folder(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := incidentFolder{path: dir, sources: map[string][]byte{}}
+	var cabinet cabtest.Folder
+	var box bytes.Buffer
+	z := zip.NewWriter(&box)
+	put := func(name string, data []byte) {
+		t.Helper()
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = fs.WalkDir(made, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(made, name)
+		if err != nil {
+			return err
+		}
+		if member, ok := strings.CutPrefix(name, "cabinet/"); ok {
+			cabinet.Files = append(cabinet.Files, cabtest.File{Name: strings.ReplaceAll(member, "/", `\`), Data: data})
+		} else if member, ok := strings.CutPrefix(name, "zip/"); ok {
+			w, err := z.Create(member)
+			if err == nil {
+				_, err = w.Write(data)
+			}
+			return err
+		} else {
+			in.sources[name] = data
+			put(name, data)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cabinet.Method = cabtest.MSZIP
+	var packed bytes.Buffer
+	if err := cabtest.Write(&packed, cabtest.Cabinet{Folders: []cabtest.Folder{cabinet}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put("net.cab", packed.Bytes())
+	put("logs.zip", box.Bytes())
+	for name, data := range more {
+		put(name, data)
+	}
+	return in
+}
+
+// sweepRules say what the fields of the built-in schemas are, by their names. The first that fits counts.
+var sweepRules = []struct {
+	names *regexp.Regexp
+	class class
+}{
+	{regexp.MustCompile(`^(Data|Payload|Fragment|ChunkData|PlainData)$`), body},
+	{regexp.MustCompile(`^(Password|Cookie)$`), cell},
+	{regexp.MustCompile(`^(UserName|.*UserName|FinalClientUserName|AccountName)$`), user},
+	{regexp.MustCompile(`(?i)^(host|.*hostname|nodename|queryname|namequery|fqdn|canonicalname|resolvename|addressname|dcname|dnsname|probehost|domainname|dnssuffix|adsuffix|.*servername|normalizedhost)$`), host},
+}
+
+// sweep returns a log with one event of each kind whose schema is built in and has texts, addresses or SIDs, each planted.
+func sweep(t testing.TB, fill func(kind, name string) string) []byte {
+	t.Helper()
+	trace := etltest.Trace{Log: etltest.Log{CPUs: 1, Build: 20348}}
+	seen := map[string]bool{} // of several versions of an event the first is enough
+	n := 0
+	for p := range schema.Providers() {
+		for i := range p.Events {
+			ev := &p.Events[i]
+			if ev.Class != (etl.GUID{}) || ev.MinBuild > 20348 || ev.MaxBuild != 0 && ev.MaxBuild < 20348 {
+				continue
+			}
+			key := p.Name
+			for k := range ev.Fields {
+				key += " " + ev.Fields[k].Name
+			}
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			var fields []etltest.Field
+			for k := range ev.Fields {
+				f := &ev.Fields[k]
+				if value := sweepValue(p, ev, f, fill); value != "" {
+					fields = append(fields, etltest.Field{Name: f.Name, Value: value})
+				}
+			}
+			if len(fields) > 0 {
+				n++
+				trace.Events = append(trace.Events, etltest.Event{
+					At: time.Duration(n) * time.Millisecond, PID: 7777, TID: 7778,
+					Provider: p.GUID, ID: ev.ID, Version: uint16(ev.Version), Fields: fields,
+				})
+			}
+		}
+	}
+	data, err := trace.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n < 300 {
+		t.Errorf("only %d kinds of events in the sweep", n)
+	}
+	return data
+}
+
+// sweepValue returns a value for a field, "" if it holds no text.
+func sweepValue(p *schema.Provider, ev *schema.Event, f *schema.Field, fill func(kind, name string) string) string {
+	name := strings.ToLower(fmt.Sprintf("sweep.%s.%d.%s", strings.NewReplacer(" ", "", ":", "", "/", "").Replace(strings.TrimPrefix(p.Name, "Microsoft-Windows-")), ev.ID, f.Name))
+	kind := other
+	for _, r := range sweepRules {
+		if r.names.MatchString(f.Name) {
+			kind = r.class
+			break
+		}
+	}
+	if f.Secret {
+		kind = cell
+	}
+	if f.Count.Kind != schema.Unset {
+		return ""
+	}
+	fixed := f.Length.Kind == schema.Fixed
+	switch f.In {
+	case schema.UnicodeString, schema.AnsiString, schema.CountedString, schema.CountedAnsiString:
+		if fixed {
+			return ""
+		}
+		return fill(string(kind), name)
+	case schema.SID:
+		return fill("sid", name)
+	case schema.Binary:
+		switch {
+		case f.Out == schema.OutSocketAddress && !fixed:
+			return "sock:" + fill("ip", name) + ":80"
+		case f.Out == schema.OutIPAddress && !fixed:
+			return "ip:" + fill("ip", name)
+		case f.Out == schema.OutIPv6:
+			return "ip:" + fill("ip6", name)
+		case f.Out == schema.OutDefault && !fixed:
+			return "text:" + fill(string(kind), name)
+		}
+	case schema.UInt32:
+		if f.Out == schema.OutIPv4 {
+			return fill("ip", name)
+		}
+	}
+	return ""
+}
+
+// A product is something that a command writes, with the arguments in front of the path.
+type product struct {
+	name   string
+	args   []string
+	shared bool
+}
+
+var products = func() []product {
+	var list []product
+	for _, f := range []string{"text", "markdown", "html", "har", "perfetto", "otlp"} {
+		list = append(list, product{f, []string{"analyze", "-f", f}, true})
+	}
+	list = append(list, product{"report", []string{"report", "-o", "-"}, true}, product{"ticket", []string{"ticket", "-o", "-"}, true})
+	for _, command := range []string{"analyze", "timeline", "events", "info"} {
+		for _, f := range []string{"table", "csv", "json", "ndjson"} {
+			if command == "events" && f == "json" {
+				continue
+			}
+			list = append(list, product{command + "." + f, []string{command, "-f", f}, false})
+		}
+	}
+	return list
+}()
+
+// A document is a file that was written.
+type document struct {
+	name string
+	data []byte
+}
+
+// documents runs a command over an incident, and returns what it wrote: of a ticket each file in it.
+func (p product) documents(t testing.TB, path string, more ...string) []document {
+	t.Helper()
+	args := slices.Concat(p.args, []string{"-q", "--all-traffic"}, more, []string{path})
+	if p.args[0] == "events" || p.args[0] == "info" {
+		args = slices.Concat(p.args, []string{"-q"}, more, []string{path})
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(args, strings.NewReader(""), &stdout, &stderr); code > exitFailed {
+		t.Fatalf("%s: exit %d: %s", strings.Join(args, " "), code, &stderr)
+	}
+	if p.name != "ticket" {
+		return []document{{p.name, stdout.Bytes()}}
+	}
+	z, err := zip.NewReader(bytes.NewReader(stdout.Bytes()), int64(stdout.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var docs []document
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, document{"ticket/" + f.Name, data})
+	}
+	return docs
+}
+
+// A place is where a canary was found.
+type place struct {
+	canary *canary
+	doc    string
+	line   int // 0 in what had to be decoded
+	text   string
+}
+
+func (p place) String() string {
+	if p.line == 0 {
+		return fmt.Sprintf("%s (decoded): %s", p.doc, p.text)
+	}
+	return fmt.Sprintf("%s:%d: %s", p.doc, p.line, p.text)
+}
+
+// parts stand for canaries of which only the beginning was found.
+var parts = map[string]*canary{
+	"s": {secret, "the beginning of a secret", ""}, "i": {user, "the beginning of a name", ""}, "o": {other, "the beginning of a text", ""},
+}
+
+// find returns where canaries are in a document, in whatever form.
+func (p *canaries) find(d document) []place {
+	var found []place
+	lower := bytes.ToLower(d.data)
+	lines, at := 1, 0
+	p.scan(lower, false, func(c *canary, from, to int) {
+		lines += bytes.Count(lower[at:from], []byte("\n"))
+		at = from
+		found = append(found, place{c, d.name, lines, excerpt(lower, from, to)})
+	})
+	for _, view := range views(d.data) {
+		lower := bytes.ToLower(view.data)
+		p.scan(lower, view.binary, func(c *canary, from, to int) {
+			found = append(found, place{c, d.name, 0, excerpt(lower, from, to)})
+		})
+	}
+	return found
+}
+
+func excerpt(b []byte, from, to int) string {
+	return strings.ToValidUTF8(strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return '.'
+		}
+		return r
+	}, string(b[max(0, from-70):min(len(b), to+25)])), "?")
+}
+
+// scan looks for canaries in a text in lower case; in binary data also for the bytes of addresses.
+func (p *canaries) scan(b []byte, binary bool, yield func(c *canary, from, to int)) {
+	type hit struct {
+		c        *canary
+		from, to int
+	}
+	var hits []hit
+	each := func(mark string, find func(at int) (string, int)) {
+		for at := 0; ; {
+			i := bytes.Index(b[at:], []byte(mark))
+			if i < 0 {
+				return
+			}
+			text, end := find(at + i)
+			c := p.byText[text]
+			if c == nil && mark == wordMark {
+				c = parts[strings.TrimPrefix(text, mark)[:min(1, len(text)-len(mark))]]
+			}
+			if c != nil {
+				hits = append(hits, hit{c, at + i, end})
+			}
+			at += i + len(mark)
+		}
+	}
+	digits := func(at int, set string) int {
+		for at < len(b) && strings.IndexByte(set, b[at]) >= 0 {
+			at++
+		}
+		return at
+	}
+	each(wordMark, func(at int) (string, int) {
+		end := min(len(b), at+len(wordMark)+6)
+		return string(b[at:end]), end
+	})
+	each(ipMark, func(at int) (string, int) {
+		end := digits(at, "0123456789.")
+		return strings.TrimRight(string(b[at:end]), "."), end
+	})
+	each(ip6Mark, func(at int) (string, int) {
+		end := digits(at, "0123456789abcdef:")
+		return string(b[at:end]), end
+	})
+	each(sidMark, func(at int) (string, int) {
+		end := digits(at, "0123456789-")
+		return "S-1-5-21-" + string(b[at:end]), end
+	})
+	if binary {
+		each("\x0a\xd5", func(at int) (string, int) {
+			end := min(len(b), at+4)
+			a, _ := netip.AddrFromSlice(b[at:end])
+			return a.String(), end
+		})
+		each("\xfd\x5c\x02\x13\x00\x00", func(at int) (string, int) {
+			end := min(len(b), at+16)
+			a, _ := netip.AddrFromSlice(b[at:end])
+			return a.String(), end
+		})
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return cmp.Compare(a.from, b.from) })
+	for _, h := range hits {
+		yield(h.c, h.from, h.to)
+	}
+}
+
+// A view is a document, or a part of it, in another form.
+type view struct {
+	data   []byte
+	binary bool
+}
+
+var (
+	percents  = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})`)
+	hexRuns   = regexp.MustCompile(`[0-9A-Fa-f]{8,}`)
+	base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}`)
+	escapes   = regexp.MustCompile(`\\u[0-9a-fA-F]{4}`)
+)
+
+// views returns a document as it is when escapes are undone and what is encoded is decoded.
+func views(data []byte) []view {
+	var list []view
+	add := func(b []byte) { list = append(list, view{b, false}) }
+	if bytes.IndexByte(data, 0) >= 0 { // UTF-16
+		add(bytes.ReplaceAll(data, []byte{0}, nil))
+	}
+	if percents.Match(data) {
+		add(percents.ReplaceAllFunc(data, func(m []byte) []byte {
+			b, _ := hexcode.DecodeString(string(m[1:]))
+			return b
+		}))
+	}
+	if escapes.Match(data) {
+		add(escapes.ReplaceAllFunc(data, func(m []byte) []byte {
+			n, _ := strconv.ParseUint(string(m[2:]), 16, 32)
+			return utf8.AppendRune(nil, rune(n))
+		}))
+	}
+	if bytes.Contains(data, []byte("&#")) {
+		add([]byte(html.UnescapeString(string(data))))
+	}
+	var hexed, based []byte
+	for _, m := range hexRuns.FindAll(data, -1) {
+		b, _ := hexcode.DecodeString(string(m[:len(m)&^1]))
+		hexed = append(append(append(hexed, b...), ' '), bytes.ReplaceAll(b, []byte{0}, nil)...)
+	}
+	list = append(list, view{hexed, true})
+	for _, m := range base64Run.FindAll(data, -1) {
+		m = bytes.ReplaceAll(bytes.ReplaceAll(m, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
+		for skip := range 4 {
+			if len(m)-skip < 8 {
+				break
+			}
+			part := m[skip:]
+			if len(part)%4 == 1 {
+				part = part[:len(part)-1]
+			}
+			b := make([]byte, base64.RawStdEncoding.DecodedLen(len(part)))
+			n, _ := base64.RawStdEncoding.Decode(b, part)
+			based = append(append(append(based, b[:n]...), ' '), bytes.ReplaceAll(b[:n], []byte{0}, nil)...)
+		}
+	}
+	list = append(list, view{based, false})
+	return list
+}
+
+// forbidden reports whether a canary of a class may not be in a product.
+func (p product) forbidden(mode string, c class) bool {
+	switch mode {
+	case "default":
+		return c.isDefault() || p.shared && c.isSecret()
+	case "secrets":
+		return c.isSecret()
+	case "identities":
+		return c.isSecret() || c.isIdentity()
+	case "strict":
+		return true
+	}
+	return false
+}
+
+// redactModes are the values of --redact, and "default" for none.
+var redactModes = []string{"none", "default", "secrets", "identities", "strict"}
+
+// flags are those that ask for a mode, with one key of pseudonyms for all.
+func redactFlags(mode, key string) []string {
+	if mode == "default" {
+		return nil
+	}
+	return []string{"--redact", mode, "--redact-key", key}
+}
+
+const (
+	testKey  = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	otherKey = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100"
+)
+
+// keyFile writes a key of pseudonyms.
+func keyFile(t testing.TB, key string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pseudonyms.key")
+	if err := os.WriteFile(path, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// plantedIncident writes the incident with a canary in every field.
+func plantedIncident(t testing.TB) (*canaries, incidentFolder) {
+	t.Helper()
+	planted := newCanaries()
+	folder := filepath.Join(t.TempDir(), "Users", planted.plant("", user, "folder"), "Desktop", "case")
+	in := writeIncident(t, folder, func(file, _, kind, name string) string { return planted.fill(file, kind, name) }, map[string][]byte{
+		planted.plant("", host, "arr") + "/sweep.etl": sweep(t, func(kind, name string) string { return planted.fill("", kind, name) }),
+	})
+	return planted, in
+}
+
+// What is secret is in nothing that is passed on, and with pseudonyms nobody is named. Each text of the incident is one
+// that occurs nowhere else, so that whatever is left of it is found, and where it is from.
+func TestCanaries(t *testing.T) {
+	planted, in := plantedIncident(t)
+	key := keyFile(t, testKey)
+	for _, mode := range redactModes {
+		t.Run(mode, func(t *testing.T) {
+			leaks := map[*canary][]place{}
+			seen := map[*canary]bool{}
+			for _, p := range products {
+				for _, d := range p.documents(t, in.path, redactFlags(mode, key)...) {
+					for _, at := range planted.find(d) {
+						seen[at.canary] = true
+						if p.forbidden(mode, at.canary.class) {
+							leaks[at.canary] = append(leaks[at.canary], at)
+						}
+					}
+				}
+			}
+			if mode == "none" {
+				planted.shown(t, seen)
+			}
+			reportLeaks(t, leaks)
+		})
+	}
+}
+
+// reportLeaks tells what leaked, a line for each canary.
+func reportLeaks(t *testing.T, leaks map[*canary][]place) {
+	t.Helper()
+	order := slices.SortedFunc(maps.Keys(leaks), func(a, b *canary) int {
+		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.text, b.text))
+	})
+	const most = 400
+	for i, c := range order {
+		if i == most {
+			t.Errorf("and %d more", len(order)-most)
+			break
+		}
+		var docs []string
+		for _, at := range leaks[c] {
+			if !slices.Contains(docs, at.doc) {
+				docs = append(docs, at.doc)
+			}
+		}
+		t.Errorf("%v is in %s\n\t%s", c, strings.Join(docs, " "), leaks[c][0])
+	}
+}
+
+// shown checks that most of what was planted is shown as long as nothing is masked: else that nothing leaks says nothing.
+func (p *canaries) shown(t *testing.T, seen map[*canary]bool) {
+	t.Helper()
+	total, there := map[class]int{}, map[class]int{}
+	var missing []string
+	for _, c := range p.byName {
+		total[c.class]++
+		if seen[c] {
+			there[c.class]++
+		} else if os.Getenv("SWEEP") != "" || !strings.HasPrefix(c.name, "sweep.") {
+			missing = append(missing, string(c.class)+" "+c.name)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(total)) {
+		t.Logf("%s: %d of %d shown", kind, there[kind], total[kind])
+		if there[kind]*10 < total[kind]*6 {
+			t.Errorf("%s: of %d texts %d are shown with --redact none", kind, total[kind], there[kind])
+		}
+	}
+	slices.Sort(missing)
+	t.Logf("nowhere: %s", strings.Join(missing, ", "))
+}

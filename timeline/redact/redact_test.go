@@ -1,0 +1,460 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+// testKey is that of the sample trace of Crypto-PAn's authors.
+var testKey = Key{21, 34, 23, 141, 51, 164, 207, 128, 19, 10, 91, 22, 73, 144, 125, 16, 216, 152, 143, 131, 121, 121, 101, 39, 98, 87, 76, 45, 42, 132, 34, 2}
+
+const signed = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJlLWNhbmFyeQ"
+
+func TestDefault(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"Cookie: a=b; c=d", "Cookie: ***"},
+		{"GET / HTTP/1.1\r\nHost: x\r\nCookie: a=b\r\nAccept: */*\r\n", "GET / HTTP/1.1\r\nHost: x\r\nCookie: ***\r\nAccept: */*\r\n"},
+		{"AUTHORIZATION:Basic Zm9v\nX: y", "AUTHORIZATION:***\nX: y"},
+		{"proxy-authorization : Negotiate TlRM", "proxy-authorization : ***"},
+		{"Set-Cookie: a\r\n\tfolded\r\n folded\r\nDate: x", "Set-Cookie: ***\r\nDate: x"},
+		{"Set-Cookie: a\nSet-Cookie: b\n", "Set-Cookie: ***\nSet-Cookie: ***\n"},
+		{"Cookie: a\x00Host: b", "Cookie: ***\x00Host: b"},
+		{"Cookie:\r\nHost: b", "Cookie:\r\nHost: b"},
+		{"X-Forwarded-Authorization: t", "X-Forwarded-Authorization: ***"},
+		{"at 12:31:52, phase: receive, Error: 1460", "at 12:31:52, phase: receive, Error: 1460"},
+		{"http://bob:pw@host/x?y=a:b@c", "http://bob:***@host/x?y=a:b@c"},
+		{"see http://host:80/a@b and ftp://u:p:q@h", "see http://host:80/a@b and ftp://u:***@h"},
+		{"Cookie: ***", "Cookie: ***"},
+		{"Cookie: \"quoted\" rest", "Cookie: ***"},
+		{":", ":"},
+		{"https://h/?access_token=abc X-Api-Key: x", "https://h/?access_token=abc X-Api-Key: x"},
+	} {
+		if got := New(Default, Key{}).Text(tt.in); got != tt.want {
+			t.Errorf("%q\n got %q\nwant %q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// secretTexts have each a secret, which is the word CANARY or holds it.
+var secretTexts = []struct{ in, want string }{
+	{"X-API-Key: CANARY\r\nHost: x", "X-API-Key: ***\r\nHost: x"},
+	{"x-ms-client-principal: CANARY==\n", "x-ms-client-principal: ***\n"},
+	{"X-ARR-ClientCert: MIICANARY", "X-ARR-ClientCert: ***"},
+	{"Authentication-Info: CANARY", "Authentication-Info: ***"},
+	{"Set-Cookie2: CANARY", "Set-Cookie2: ***"},
+	{"WWW-Authenticate: Negotiate oYG1MIGyoAMKAQCANARY==", "WWW-Authenticate: Negotiate ***"},
+	{"WWW-Authenticate: NTLM TlRMTVNTUAACAAAACANARY\r\nWWW-Authenticate: Basic realm=\"x\"", "WWW-Authenticate: NTLM ***\r\nWWW-Authenticate: Basic realm=\"x\""},
+	{"got Bearer CANARY.123456789abcdef from", "got Bearer *** from"},
+	{"ran with Basic Q0FOQVJZOnB3", "ran with Basic ***"},
+	{"https://h/a?x=1&access_token=CANARY&y=2", "https://h/a?x=1&access_token=***&y=2"},
+	{"https://h/a?code=0.CANARY#x", "https://h/a?code=***#x"},
+	{"https://h/cb#id_token=CANARY&state=CANARY", "https://h/cb#id_token=***&state=***"},
+	{"/a?token=CANARY HTTP/1.1", "/a?token=*** HTTP/1.1"},
+	{"/a;jsessionid=CANARY?x=1", "/a;jsessionid=***?x=1"},
+	{"/a;jsessionid=CANARY/b", "/a;jsessionid=***/b"},
+	{"GET /(S(CANARYabc))/page.aspx", "GET /(S(***))/page.aspx"},
+	{"/(A(CANARY)F(CANARY)X(1))/p.aspx", "/(A(***)F(***)X(1))/p.aspx"},
+	{"/blob?sv=2020&sig=CANARY%2B1%3D&se=2026", "/blob?sv=2020&sig=***&se=2026"},
+	{"/s3?X-Amz-Credential=CANARY%2F2026&X-Amz-Signature=CANARY", "/s3?X-Amz-Credential=***&X-Amz-Signature=***"},
+	{"returnUrl=%2Fx%3Faccess_token%3DCANARY%26y%3D2", "returnUrl=%2Fx%3Faccess_token%3D***%26y%3D2"},
+	{"u=%252Fx%253Ftoken%253DCANARY%2526y", "u=%252Fx%253Ftoken%253D***%2526y"},
+	{"a=1&amp;token=CANARY&amp;b=2", "a=1&amp;token=***&amp;b=2"},
+	{`{"a":"x?a=1\u0026token=CANARY\u0026b=2"}`, `{"a":"x?a=1\u0026token=***\u0026b=2"}`},
+	{"username=bob&password=CANARY&remember=true", "username=bob&password=***&remember=true"},
+	{"code=CANARY&grant_type=authorization_code", "code=***&grant_type=authorization_code"},
+	{"SAMLResponse=CANARY%3D&RelayState=CANARY", "SAMLResponse=***&RelayState=***"},
+	{`{"user":"bob","password":"CANARY\"x","n":1}`, `{"user":"bob","password":"***","n":1}`},
+	{`{\"client_secret\":\"CANARY\",\"x\":1}`, `{\"client_secret\":\"***\",\"x\":1}`},
+	{`%7B%22password%22%3A%22CANARY%22%7D`, `%7B%22password%22%3A%22***%22%7D`},
+	{`{"token": "CANARY", "code": 502}`, `{"token": "***", "code": 502}`},
+	{`{"pin":12345}`, `{"pin":***}`},
+	{`<x password="CANARY" user="u"/>`, `<x password="***" user="u"/>`},
+	{`<x password='CANARY "q"' user="u"/>`, `<x password='***' user="u"/>`},
+	{`<add key="SmtpPassword" value="CANARY" />`, `<add key="SmtpPassword" value="***" />`},
+	{`{"name": "Cookie", "value": "CANARY"}`, `{"name": "Cookie", "value": "***"}`},
+	{`<Password>CANARY</Password>`, `<Password>***</Password>`},
+	{`<wsse:Password Type="x">a</wsse:Password><ns:Secret>CANARY</ns:Secret>`, `<wsse:Password Type="x">a</wsse:Password><ns:Secret>***</ns:Secret>`},
+	{"Server=db;User Id=sa;Password=CANARY with blanks;Encrypt=true", "Server=db;User Id=sa;Password=***;Encrypt=true"},
+	{"AccountName=a;AccountKey=CANARY==;EndpointSuffix=x", "AccountName=a;AccountKey=***;EndpointSuffix=x"},
+	{"Pwd=CANARY;", "Pwd=***;"},
+	{"password = CANARY", "password = ***"},
+	{"tool --password CANARY -x", "tool --password *** -x"},
+	{"tool -password \"CANARY y\" -x", "tool -password \"***\" -x"},
+	{"tool /password:CANARY /x", "tool /password:*** /x"},
+	{"msdeploy -dest:auto,userName=u,password=CANARY,authType=basic", "msdeploy -dest:auto,userName=u,password=***,authType=basic"},
+	{"/processModel.password:CANARY", "/processModel.password:***"},
+	{"-----BEGIN RSA PRIVATE KEY-----\nCANARY\n-----END RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----"},
+	{"-----BEGIN PRIVATE KEY-----\nCANARY", "-----BEGIN PRIVATE KEY-----***"},
+	{"x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.CANARY y", "x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.*** y"},
+	{"t=eyJhbGciOiJSU0EifQ.CANARY.CANARY.CANARY.CANARY", "t=eyJhbGciOiJSU0EifQ.***"},
+	{"Cookie=a=CANARY; b=CANARY", "Cookie=***"},
+	{"{\"h\":\"a\\r\\nauthorization: CANARY", "{\"h\":\"a\\r\\nauthorization: ***"},
+	{"ASPSESSIONIDQACBRSST=CANARY; x", "ASPSESSIONIDQACBRSST=***; x"},
+	{"user[password]=CANARY&x=1", "user[password]=***&x=1"},
+	{"connectionString=\"Data Source=x;Password=CANARY\" other=\"y\"", "connectionString=\"Data Source=x;Password=***\" other=\"y\""},
+}
+
+func TestSecrets(t *testing.T) {
+	for _, tt := range secretTexts {
+		r := New(Secrets, Key{})
+		if got := r.Text(tt.in); got != tt.want {
+			t.Errorf("%q\n got %q\nwant %q", tt.in, got, tt.want)
+		}
+		if len(r.Counts()) == 0 {
+			t.Errorf("%q: nothing counted", tt.in)
+		}
+		found := ""
+		for f := range Find([]byte(tt.in)) {
+			found += tt.in[f.Start:f.End]
+		}
+		if strings.Count(found, "CANARY") != strings.Count(tt.in, "CANARY") && !strings.Contains(tt.in, "Q0FO") {
+			t.Errorf("%q: found %q", tt.in, found)
+		}
+		for f := range Find([]byte(tt.want)) {
+			t.Errorf("%q: found %+v: %q", tt.want, f, tt.want[f.Start:f.End])
+		}
+	}
+}
+
+// What looks a little like a secret stays.
+func TestNoSecrets(t *testing.T) {
+	for _, s := range []string{
+		"?code=502&x", "ErrorCode=12002, code: 502.3", "key=value", "the key= of it", "status code=12002", "state=Active", `"state":"Active"`,
+		"System.Web, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b03f5f7f11d50a3a", "Basic authentication", "Negotiate authentication failed",
+		"WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\nWWW-Authenticate: Basic realm=\"x\"", "Bearer error=\"invalid_token\"",
+		"the user name or password is incorrect", "Token: none", "12:31:52 r1 GET http://host/a?b=c", "password=null&x=1", "/password HTTP/1.1",
+		"netstat -p tcp", "nothing (S(x)) here", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----", "eyJ. eyJa.", "sessions: 12",
+		"password:", "password=", "a->b (key: x)", "HTTP_COOKIE:", "wait 30.0 s ==========X limit 30 s", "PASSWORD_MUST_CHANGE (0x80070773)",
+	} {
+		if got := New(Secrets, Key{}).Text(s); got != s {
+			t.Errorf("%q\n got %q", s, got)
+		}
+		for f := range Find([]byte(s)) {
+			t.Errorf("%q: found %+v", s, f)
+		}
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	r := New(Identities, testKey)
+	r.Learn(Host, "WEB02")
+	r.Learn(Host, "web03.shop.corp.contoso.com:443")
+	r.Learn(User, `CONTOSO\adele.vance`)
+	r.Learn(User, "the")
+	host := func(n string) string { return r.pseudonym(Host, n) }
+	dom := func(n string) string { return r.pseudonym(Domain, n) }
+	user := func(n string) string { return r.pseudonym(User, n) }
+	for _, tt := range []struct{ in, want string }{
+		{"asked web01.contoso.com twice.", "asked " + host("web01") + "." + dom("contoso.com") + " twice."},
+		{"WEB02's pool, web02-logs, on WEB02.", host("web02") + "'s pool, " + host("web02") + "-logs, on " + host("web02") + "."},
+		{"web02_iis.log", host("web02") + "_iis.log"},
+		{"WEB02.contoso.com", host("web02") + "." + dom("contoso.com")},
+		{"web03 and contoso", host("web03") + " and " + r.pseudonym(Label, "contoso")},
+		{"http://shop:8080/a?b=1", "http://" + host("shop") + ":8080/a?b=1"},
+		{"http://localhost:8080/ https://+:443/ http://127.0.0.1/", "http://localhost:8080/ https://+:443/ http://127.0.0.1/"},
+		{"http://bob:pw@shop/", "http://" + user("bob") + ":***@" + host("shop") + "/"},
+		{"u=https%3A%2F%2Fshop.contoso.com%2Fx", "u=https%3A%2F%2F" + host("shop") + "." + dom("contoso.com") + "%2Fx"},
+		{`CONTOSO\alice did`, host("contoso") + `\` + user("alice") + " did"},
+		{`NT AUTHORITY\SYSTEM, IIS APPPOOL\Shop, BUILTIN\Administrators`, `NT AUTHORITY\SYSTEM, IIS APPPOOL\Shop, BUILTIN\Administrators`},
+		{"alice@contoso.com", user("alice") + "@" + dom("contoso.com")},
+		{"u=alice%40eu.contoso.com&x", "u=" + user("alice") + "%40" + host("eu") + "." + dom("contoso.com") + "&x"},
+		{"Adele.Vance was here", user("adele.vance") + " was here"},
+		{"S-1-5-18 S-1-5-32-544 S-1-5-21-1-2-3-1001", "S-1-5-18 S-1-5-32-544 " + r.pseudonym(SID, "S-1-5-21-1-2-3-1001")},
+		{`C:\Users\alice\AppData, C:\Users\Public\x`, `C:\Users\` + user("alice") + `\AppData, C:\Users\Public\x`},
+		{`C:\Documents and Settings\Mary Smith\x`, `C:\Documents and Settings\` + user("mary smith") + `\x`},
+		{`C:\\Users\\alice\\x`, `C:\\Users\\` + user("alice") + `\\x`},
+		{`on \\fs01\share\x`, `on \\` + host("fs01") + `\share\x`},
+		{`C:\Windows\System32\inetsrv\config D:\sites\web.config`, `C:\Windows\System32\inetsrv\config D:\sites\web.config`},
+		{"00-15-5D-01-02-03 00:15:5d:01:02:03", r.pseudonym(MAC, "00155d010203") + " " + r.pseudonym(MAC, "00155d010203")},
+		{"128.11.68.132", "135.242.180.132"},
+		{"[::ffff:128.11.68.132]:80, 128.11.68.132:80", "[::ffff:135.242.180.132]:80, 135.242.180.132:80"},
+		{"Version=4.0.0.0, 10.0.20348.1, 0.0.0.0:80, 12:31:52.912", "Version=4.0.0.0, 10.0.20348.1, 0.0.0.0:80, 12:31:52.912"},
+		{"ip128.11.68.132", "ip135.242.180.132"},
+		{"Host: shop\r\nX-Forwarded-For: 128.11.68.132", "Host: " + host("shop") + "\r\nX-Forwarded-For: 135.242.180.132"},
+		{"X-Forwarded-User: alice\r\n", "X-Forwarded-User: " + user("alice") + "\r\n"},
+		{"user=alice&x=1", "user=" + user("alice") + "&x=1"},
+		{"Server=sql01;Database=x", "Server=" + host("sql01") + ";Database=x"},
+		{signed, "***"},
+		{"System.Net.Http ASP.NET w3wp.exe u_ex260305.log Microsoft.AspNetCore.App web.config e.g. 1.2", "System.Net.Http ASP.NET w3wp.exe u_ex260305.log Microsoft.AspNetCore.App web.config e.g. 1.2"},
+		{"xmlns=http://schemas.microsoft.com/win/2004", "xmlns=http://schemas.microsoft.com/win/2004"},
+		{"CN=alice, O=Contoso", "CN=" + r.pseudonym(Label, "alice") + ", O=" + r.pseudonym(Label, "contoso")},
+		{"the server refused", "the server refused"},
+	} {
+		got := r.Text(tt.in)
+		if got != tt.want {
+			t.Errorf("%q\n got %q\nwant %q", tt.in, got, tt.want)
+		}
+		if again := r.Text(got); again != got {
+			t.Errorf("%q\nonce  %q\ntwice %q", tt.in, got, again)
+		}
+	}
+}
+
+// The addresses of the sample trace of Crypto-PAn's authors.
+func TestCryptoPAn(t *testing.T) {
+	r := New(Identities, testKey)
+	for in, want := range map[string]string{
+		"128.11.68.132": "135.242.180.132", "129.118.74.4": "134.136.186.123", "130.132.252.244": "133.68.164.234", "141.223.7.43": "141.167.8.160",
+		"141.233.145.108": "141.129.237.235", "156.29.3.236": "147.225.12.42", "165.247.96.84": "162.9.99.234",
+	} {
+		if got := r.Address(in); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+	a, b := netip.MustParseAddr(r.Address("10.1.2.3")), netip.MustParseAddr(r.Address("10.1.2.200"))
+	if netip.PrefixFrom(a, 24).Masked() != netip.PrefixFrom(b, 24).Masked() || a == b {
+		t.Errorf("%v and %v are not of one network", a, b)
+	}
+}
+
+// The same key gives the same pseudonyms, another one others.
+func TestStable(t *testing.T) {
+	const text = `web01.contoso.com CONTOSO\alice 10.0.0.5 S-1-5-21-1-2-3-4`
+	one, two, other := New(Identities, testKey), New(Identities, testKey), New(Identities, Key{1})
+	two.Text("something else on web09.contoso.com at 10.9.9.9")
+	if a, b := one.Text(text), two.Text(text); a != b {
+		t.Errorf("%s\n%s", a, b)
+	}
+	if a, b := one.Text(text), other.Text(text); a == b {
+		t.Errorf("with another key: %s", b)
+	}
+	if one.KeyID() == other.KeyID() || len(one.KeyID()) != 8 {
+		t.Errorf("ids of keys: %s %s", one.KeyID(), other.KeyID())
+	}
+	names := one.Names()
+	if len(names) == 0 {
+		t.Fatal("no names")
+	}
+	for i, n := range names {
+		if n.Pseudonym == "" || n.Original == "" || i > 0 && names[i-1].Kind > n.Kind {
+			t.Errorf("%+v", n)
+		}
+	}
+}
+
+// Pseudonyms are told apart however many there are.
+func TestCollisions(t *testing.T) {
+	r := New(Identities, testKey)
+	seen := map[string]bool{}
+	longer := 0
+	for i := range 2000 {
+		p := r.Host("srv" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + "n" + hex.EncodeToString([]byte{byte(i), byte(i >> 8)}))
+		if seen[p] {
+			t.Fatalf("%s twice", p)
+		}
+		seen[p] = true
+		if len(p) > len("host-1234") {
+			longer++
+		}
+		if !isPseudonym([]byte(p)) {
+			t.Errorf("%s is not seen as a pseudonym", p)
+		}
+	}
+	if longer == 0 {
+		t.Error("no collision among 2000 names of 4 digits")
+	}
+}
+
+func TestStrict(t *testing.T) {
+	r := New(Strict, testKey)
+	r.Learn(Host, "WEB02")
+	r.Learn(Pool, "Shop")
+	r.Learn(Path, "case/u_ex260305.log")
+	path := func(s string) string { return r.pseudonym(Path, s) }
+	for _, tt := range []struct{ in, want string }{
+		{"1 request failed: 128.11.68.132:443 sent no answer within 30 s (ERROR_TIMEOUT, 0x80072EE2).", "1 request failed: 135.242.180.132:443 sent no answer within 30 s (ERROR_TIMEOUT, 0x80072EE2)."},
+		{"the answer of Wonderland Ltd. failed", "the answer of [...]. failed"},
+		{"w3wp.exe (PID 1432), pool Shop", "w3wp.exe (PID 1432), pool " + r.pseudonym(Pool, "shop")},
+		{"sent GET /cart/42?x=1 HTTP/1.1", "sent GET /" + path("cart") + "/" + path("42") + "?[...] HTTP/1.1"},
+		{"2026-03-05T09:14:07.123Z: 502.3", "2026-03-05T09:14:07.123Z: 502.3"},
+		{"4111111111111111", "[...]"},
+		{"u_ex260305.log, line 3", path("u_ex260305.log") + ", line 3"},
+		{"{2f07e2ee-15db-40f1-90ef-9d7ba282188a}", "{2f07e2ee-15db-40f1-90ef-9d7ba282188a}"},
+	} {
+		got := r.Text(tt.in)
+		if got != tt.want {
+			t.Errorf("%q\n got %q\nwant %q", tt.in, got, tt.want)
+		}
+		if again := r.Text(got); again != got {
+			t.Errorf("%q\nonce  %q\ntwice %q", tt.in, got, again)
+		}
+	}
+	if got, want := r.URL("https://128.11.68.132:8443/cart/42/?id=7#x"), "https://135.242.180.132:8443/"+path("cart")+"/"+path("42")+"/?[...]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := r.URL(r.URL("https://web02/a/b?c")); got != r.URL("https://web02/a/b?c") {
+		t.Errorf("twice: %s", got)
+	}
+}
+
+func TestTyped(t *testing.T) {
+	const canary = "CANARY-17 is here"
+	r := New(Secrets, Key{})
+	for name, got := range map[string]string{
+		"body": r.Body(canary), "header": r.Header("X-Api-Key", canary), "field": r.Field("Password", canary), "data": r.Field("ChunkData", canary),
+		"args": r.CommandLine("tool.exe -p CANARY-17 /pw CANARY-17"),
+	} {
+		if strings.Contains(got, "CANARY") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := r.Body(canary); got != "*** (17 bytes)" || r.Body(got) != got {
+		t.Errorf("body: %s", got)
+	}
+	r = New(Identities, testKey)
+	for _, got := range []string{
+		r.Host("CANARY-17"), r.Address("CANARY-17:80"), r.User(`CANARY-17\CANARY-17`), r.Field("HostName", "CANARY-17"), r.Field("UserName", "CANARY-17"),
+		r.Header("Host", "CANARY-17"), r.Path("/home/CANARY-17/x"),
+	} {
+		if strings.Contains(strings.ToUpper(got), "CANARY") || r.Text(got) != got {
+			t.Error(got)
+		}
+	}
+	r = New(Strict, testKey)
+	for _, got := range []string{r.Field("Whatever", "CANARY-17"), r.Field("Url", "/CANARY-17"), r.Named(Pool, "CANARY-17"), r.Path("CANARY-17.etl"), r.URL("x://h/CANARY-17")} {
+		if strings.Contains(strings.ToUpper(got), "CANARY") || r.Text(got) != got {
+			t.Error(got)
+		}
+	}
+	if got := r.Field("ErrorCode", "2147954402"); got != "2147954402" {
+		t.Error(got)
+	}
+}
+
+// A nil redactor leaves everything as it is.
+func TestNil(t *testing.T) {
+	var r *Redactor
+	const s = "Cookie: a=b 10.0.0.5"
+	r.Learn(Host, "x")
+	r.Count("x")
+	r.Hex(nil, nil)
+	for i, got := range []string{
+		r.Text(s), r.URL(s), r.Host(s), r.Address(s), r.User(s), r.Path(s), r.Body(s), r.CommandLine(s), r.Header("Cookie", s), r.Field("Password", s),
+		r.Named(Pool, s), string(r.Bytes([]byte(s), 0)),
+	} {
+		if got != s {
+			t.Errorf("%d: %s", i, got)
+		}
+	}
+	if r.Mode() != None || r.KeyID() != "" || len(r.Counts()) != 0 || r.Names() != nil || r.Uncounted() != nil {
+		t.Error("a nil redactor has something to tell")
+	}
+}
+
+func TestModes(t *testing.T) {
+	for _, name := range Modes() {
+		if m, ok := ParseMode(name); !ok || m.String() != name || len(NotRemoved(m)) == 0 {
+			t.Errorf("%s: %v, %v", name, m, ok)
+		}
+	}
+	if _, ok := ParseMode(""); ok {
+		t.Error("a mode without a name")
+	}
+}
+
+func TestKey(t *testing.T) {
+	k, err := NewKey()
+	if err != nil || k == (Key{}) {
+		t.Fatal(k, err)
+	}
+	if back, err := ParseKey(k.String() + "\r\n"); err != nil || back != k {
+		t.Errorf("%v, %v", back, err)
+	}
+	for _, text := range []string{"", "12", strings.Repeat("x", 64)} {
+		if _, err := ParseKey(text); err == nil {
+			t.Errorf("%q is a key", text)
+		}
+	}
+}
+
+// What is masked in a text is masked in its JSON form, and leaves JSON behind.
+func TestJSON(t *testing.T) {
+	for _, in := range []string{
+		"Cookie: a=b; c=d", "GET /\r\nCookie: say \"hi\" \\ there\r\nHost: x", "Set-Cookie: a\r\n\tfolded\r\n b\nDate: x",
+		"Authorization: \x01\x02é\nX: y", "http://bob:p\"w@host/", "Cookie: ends with backslash \\",
+	} {
+		want := New(Default, Key{}).Text(in)
+		text, _ := json.Marshal(in)
+		doc := []byte(`{"A":` + string(text) + `,"B":"Host: kept","C":12}`)
+		masked := New(Default, Key{}).JSON(doc, 0)
+		var got struct {
+			A, B string
+			C    int
+		}
+		if err := json.Unmarshal(masked, &got); err != nil {
+			t.Errorf("%q: %s: %v", in, masked, err)
+		}
+		if got.A != want || got.B != "Host: kept" || got.C != 12 {
+			t.Errorf("%q: got %+v, want A %q", in, got, want)
+		}
+	}
+}
+
+func TestHex(t *testing.T) {
+	const headers = "GET / HTTP/1.1\r\nCookie: sid=12345\r\nHost: x\r\n"
+	wide := func(s string) []byte {
+		var out []byte
+		for _, u := range utf16.Encode([]rune(s)) {
+			out = append(out, byte(u), byte(u>>8))
+		}
+		return out
+	}
+	for name, raw := range map[string][]byte{
+		"ascii": []byte(headers), "utf16": wide(headers), "odd utf16": append([]byte{7}, wide(headers)...),
+	} {
+		digits := hex.AppendEncode(nil, raw)
+		New(Default, Key{}).Hex(digits, raw)
+		back, err := hex.DecodeString(string(digits))
+		if err != nil || len(back) != len(raw) {
+			t.Fatalf("%s: %s, %v", name, digits, err)
+		}
+		plain := strings.ReplaceAll(string(back), "\x00", "")
+		if strings.Contains(plain, "12345") || !strings.Contains(plain, "Host: x") || !strings.Contains(plain, "Cookie: *********") {
+			t.Errorf("%s: %q", name, plain)
+		}
+	}
+}
+
+func FuzzText(f *testing.F) {
+	for _, tt := range secretTexts {
+		f.Add(tt.in)
+	}
+	for _, s := range []string{
+		"GET / HTTP/1.1\r\nCookie: a=b\r\n c\r\nSet-Cookie: \"x\"\r\nHost: http://a:b@c/", "Authorization", "\\u000d:cookie:\\\"x",
+		`CONTOSO\alice alice@contoso.com web01.contoso.com 10.0.0.5 [fe80::1]:80 00-15-5D-01-02-03 S-1-5-21-1-2-3 C:\Users\x\y \\fs01\x`,
+		signed, "CN=a, OU=b", "host-3f2a user-91c0.domain-1234 name-12ab", "a::b::c:1.2.3.4", "Host: Host: x", "https://https://a@b:c@d:1/",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for mode := Default; mode <= Strict; mode++ {
+			r := New(mode, testKey)
+			once := r.Text(s)
+			if twice := r.Text(once); twice != once {
+				t.Errorf("%v of %q:\nonce  %q\ntwice %q", mode, s, once, twice)
+			}
+			if mode == Secrets {
+				for f := range Find([]byte(once)) {
+					t.Errorf("%q masked is %q, and has %+v: %q", s, once, f, once[f.Start:f.End])
+				}
+			}
+			doc := r.JSON(appendString(nil, s), 0)
+			if !json.Valid(doc) {
+				t.Errorf("%v of %q: %s is not JSON", mode, s, doc)
+			}
+			if got := r.Bytes([]byte("in front: "+s), len("in front: ")); string(got) != "in front: "+once && r != nil {
+				t.Errorf("%v of %q: %q as bytes, %q as text", mode, s, got, once)
+			}
+			digits := hex.AppendEncode(nil, []byte(s))
+			r.Hex(digits, []byte(s))
+			if back, err := hex.DecodeString(string(digits)); err != nil || len(back) != len(s) || bytes.Count(back, []byte(":")) > strings.Count(s, ":") {
+				t.Errorf("%v of %q: hex %s, %v", mode, s, digits, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,513 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"unicode"
+)
+
+// A hit is a place in a text that a rule found.
+type hit struct {
+	start, end int
+	rule       string
+	kind       Kind // of the name that is there; "" = a secret, to be masked
+}
+
+// A scanner looks for what rules find. It looks closer only behind the characters that one of them begins at or ends at.
+type scanner struct {
+	mode  Mode
+	loose bool // what begins with a mask is masked: what follows it may be of another text around
+	args  bool // the text is a command line
+}
+
+// A rule looks at the place of a character that it is for. from is where the text begins that no earlier hit has taken.
+type rule struct {
+	from Mode // the weakest mode that it is part of, beside Default
+	look func(s *scanner, b []byte, from, at int) (hit, bool)
+}
+
+// rules are those that are for a character.
+var rules = [256][]rule{
+	':': {
+		{Default, (*scanner).header},
+		{Default, (*scanner).userInfo},
+		{Secrets, (*scanner).keyed},
+		{Identities, (*scanner).authority},
+	},
+	'=':  {{Secrets, (*scanner).keyed}, {Identities, (*scanner).subject}},
+	'%':  {{Secrets, (*scanner).keyed}, {Identities, (*scanner).authority}},
+	'\\': {{Secrets, (*scanner).keyed}},
+	'>':  {{Secrets, (*scanner).element}},
+	' ':  {{Secrets, (*scanner).scheme}, {Secrets, (*scanner).argument}},
+	'(':  {{Secrets, (*scanner).cookieless}},
+	'-':  {{Secrets, (*scanner).privateKey}},
+	'J':  {{Secrets, (*scanner).webToken}},
+}
+
+// has reports whether a mode has a rule.
+func (m Mode) has(r *rule) bool { return r.from == Default || m >= r.from }
+
+// find returns the next hit at or behind from.
+func (s *scanner) find(b []byte, from int) (hit, bool) {
+	for i := from; i < len(b); i++ {
+		if s.mode == Default { // whose rules are all for colons
+			n := bytes.IndexByte(b[i:], ':')
+			if n < 0 {
+				break
+			}
+			i += n
+		}
+		list := rules[b[i]]
+		for j := range list {
+			if !s.mode.has(&list[j]) {
+				continue
+			}
+			if h, ok := list[j].look(s, b, from, i); ok && h.start >= from && h.start < h.end && !s.done(b, h) {
+				return h, true
+			}
+		}
+	}
+	return hit{}, false
+}
+
+// done reports whether a hit is masked already, or has its pseudonym.
+func (s *scanner) done(b []byte, h hit) bool {
+	text := b[h.start:h.end]
+	rest, masked := bytes.CutPrefix(text, []byte(Mask))
+	if h.kind != "" {
+		return masked || isPseudonym(text) || bytes.HasPrefix(text, []byte(blank))
+	}
+	if masked && len(rest) > 0 && s.loose {
+		c, _ := next(rest, 0)
+		return !isWord(c)
+	}
+	return masked && len(rest) == 0
+}
+
+// header finds the value of a header that is a credential, from the colon behind its name. A value goes on in the next
+// line if that begins with a blank (obsolete folding, RFC 9112 5.2).
+func (s *scanner) header(b []byte, from, colon int) (h hit, ok bool) {
+	end := colon
+	for end > from && isBlank(b[end-1]) {
+		end--
+	}
+	start := end
+	for start > from && (b[start-1] == '-' || b[start-1] == '_' || isLetter(b[start-1]) || isDigit(b[start-1])) {
+		start--
+	}
+	if end-start < len("DPoP") {
+		return h, false
+	}
+	name := b[start:end]
+	h.rule = credentialHeader(name, s.mode)
+	switch {
+	case h.rule != "":
+	case s.mode >= Identities:
+		h.kind = identityHeader(name)
+		if h.kind == "" {
+			return h, false
+		}
+		h.rule = h.kind.rule()
+	default:
+		return h, false
+	}
+	h.start = colon + 1
+	for h.start < len(b) && isBlank(b[h.start]) {
+		h.start++
+	}
+	if h.kind == Host { // its line may go on, if line breaks are gone
+		h.end = endOfHost(b, h.start)
+		return h, true
+	}
+	for h.end = h.start; h.end < len(b) && b[h.end] != 0; h.end++ {
+		if c := b[h.end]; c != '\r' && c != '\n' {
+			continue
+		}
+		at := h.end + 1
+		if b[h.end] == '\r' && at < len(b) && b[at] == '\n' {
+			at++
+		}
+		if at >= len(b) || !isBlank(b[at]) {
+			break
+		}
+		h.end = at
+	}
+	return h, true
+}
+
+// userInfo finds the password of a URL, from the colon behind its scheme: scheme://user:password@host.
+func (s *scanner) userInfo(b []byte, _, colon int) (h hit, ok bool) {
+	rest, found := bytes.CutPrefix(b[colon:], []byte("://"))
+	if !found {
+		return h, false
+	}
+	if end := bytes.IndexAny(rest, "/?#\\\"'<> \t\r\n\x00"); end >= 0 {
+		rest = rest[:end]
+	}
+	at := bytes.LastIndexByte(rest, '@')
+	if at < 0 {
+		return h, false
+	}
+	user := bytes.IndexByte(rest[:at], ':')
+	if user < 0 {
+		return h, false
+	}
+	base := colon + len("://")
+	return hit{start: base + user + 1, end: base + at, rule: rulePassword}, true
+}
+
+// keyed finds the value behind a name, from what is between them:
+//
+//	?token=...&  password=...;  "password": "..."  password: ...  access_token%3D...%26
+func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
+	sep, size := next(b, at)
+	if sep != ':' && sep != '=' {
+		return h, false
+	}
+	quoted := false
+	end := at
+	for i := 0; i < 3; i++ { // "name" :
+		c, n := before(b, from, end)
+		if n == 0 || c != '"' && c != '\'' && c != ']' && !isBlank(c) {
+			break
+		}
+		quoted = quoted || c == '"' || c == '\''
+		end -= n
+	}
+	var buffer [maxName]byte
+	name, start := nameBefore(buffer[:0], b, from, end)
+	if len(name) == 0 {
+		return h, false
+	}
+	lead, width := before(b, from, start)
+	inQuery := lead == '?' || lead == '&' || lead == '#'
+	where := anywhere
+	switch {
+	case quoted && !inQuery:
+		where |= asKey
+	case sep == '=' && (inQuery || width == 0 && bytes.IndexByte(b[at:], '&') > 0):
+		where |= inURL
+	}
+	h.start = at + size
+	for h.start < len(b) && isBlank(b[h.start]) {
+		h.start++
+	}
+	if h.start >= len(b) {
+		return h, false
+	}
+	quote, width := next(b, h.start)
+	open := quote == '"' || quote == '\''
+	if open && sep == '=' {
+		where |= asKey
+	}
+	if sep == '=' && string(name) == "value" {
+		// <add key="password" value="..."/>: the name is the attribute before.
+		if name, start = valueName(buffer[:0], b, from, start); len(name) == 0 {
+			return h, false
+		}
+		where |= asKey
+	} else if sep == ':' && quoted && string(name) == "value" {
+		// {"name": "Cookie", "value": "..."}
+		if name, start = valueName(buffer[:0], b, from, start); len(name) == 0 {
+			return h, false
+		}
+	}
+	p, known := lookParameter(name, s.mode)
+	if !known || p.where&where == 0 {
+		return h, false
+	}
+	h.rule, h.kind = p.rule, p.kind
+	if sep == ':' && p.kind != "" && !quoted { // prose
+		return h, false
+	}
+	if open {
+		form := b[h.start : h.start+width]
+		h.start += width
+		h.end = endOfQuote(b, h.start, form)
+		return h, true
+	}
+	switch {
+	case p.line:
+		h.end = endOfLine(b, h.start)
+	case string(name) == "jsessionid": // of a path
+		h.end = endBefore(b, h.start, "?/&;#\"'<> \t\r\n")
+	case inQuery:
+		h.end = endBefore(b, h.start, "&;#\"'<> \t\r\n")
+	case lead == ';': // of a connection string
+		h.end = endBefore(b, h.start, ";\"'<>\r\n")
+	default:
+		h.end = endBefore(b, h.start, "&;,\"'<>()[]{} \t\r\n")
+	}
+	for h.end > h.start && h.end == len(b) && b[h.end-1] == '.' { // the end of a sentence
+		h.end--
+	}
+	return h, !isNothing(b[h.start:h.end]) && !(p.where&inURL != 0 && isStatus(b[h.start:h.end]))
+}
+
+// nameBefore returns the name that ends at end in a plain form, and where it begins: letters and digits in lower case,
+// so that access_token, Access-Token and accessToken are the same.
+func nameBefore(dst, b []byte, from, end int) (name []byte, start int) {
+	start = end
+	for {
+		c, n := before(b, from, start)
+		if n == 0 || !nameChars[c] {
+			break
+		}
+		if len(dst) == cap(dst) {
+			return nil, start
+		}
+		if isLetter(c) || isDigit(c) {
+			dst = append(dst, lower(c))
+		}
+		start -= n
+	}
+	for i, j := 0, len(dst)-1; i < j; i, j = i+1, j-1 {
+		dst[i], dst[j] = dst[j], dst[i]
+	}
+	return dst, start
+}
+
+// valueName returns the name that the attribute or member before the one at end gives, as nameBefore does.
+func valueName(dst, b []byte, from, end int) (name []byte, start int) {
+	quotes := 0
+	for i := 0; i < 8; i++ {
+		c, n := before(b, from, end)
+		if n == 0 || c != '"' && c != '\'' && c != ',' && !isSpace(c) {
+			break
+		}
+		if c == '"' || c == '\'' {
+			quotes++
+		}
+		end -= n
+	}
+	if quotes == 0 {
+		return nil, end
+	}
+	return nameBefore(dst, b, from, end)
+}
+
+// element finds the text of an XML element with a telling name: <password>...</password>.
+func (s *scanner) element(b []byte, from, at int) (h hit, ok bool) {
+	var buffer [maxName]byte
+	name, start := nameBefore(buffer[:0], b, from, at)
+	if lead, _ := before(b, from, start); len(name) == 0 || lead != '<' && lead != ':' {
+		return h, false
+	}
+	p, known := lookParameter(name, s.mode)
+	if !known || p.where&(anywhere|asKey) == 0 {
+		return h, false
+	}
+	return hit{start: at + 1, end: endBefore(b, at+1, "<"), rule: p.rule, kind: p.kind}, true
+}
+
+// scheme finds what stands behind the name of an authentication scheme, if it looks like that: Basic dXNlcjpwdw==.
+func (s *scanner) scheme(b []byte, from, at int) (h hit, ok bool) {
+	start := at
+	for start > from && isLetter(b[start-1]) {
+		start--
+	}
+	var buffer [16]byte
+	if at-start > len(buffer) || start > from && isWord(b[start-1]) {
+		return h, false
+	}
+	h = hit{start: at + 1, rule: "authorization"}
+	switch string(appendLower(buffer[:0], b[start:at])) {
+	case "basic":
+		h.end = run(b, h.start, &base64Chars)
+		return h, holdsCredentials(b[h.start:h.end])
+	case "bearer", "token":
+		h.end = run(b, h.start, &tokenChars)
+	case "ntlm", "negotiate", "kerberos":
+		h.end = run(b, h.start, &base64Chars)
+	default:
+		return h, false
+	}
+	return h, h.end-h.start >= 16 && !isProse(b[h.start:h.end])
+}
+
+// isProse reports whether a run of characters may be a word or a name, not the bytes of something.
+func isProse(text []byte) bool {
+	for i, c := range text {
+		if isDigit(c) || i > 1 && c >= 'A' && c <= 'Z' && text[i-1] >= 'A' && text[i-1] <= 'Z' && bytes.ContainsFunc(text, unicode.IsLower) {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsCredentials reports whether text is user:password in base64.
+func holdsCredentials(text []byte) bool {
+	if len(text) < 4 || len(text) > 4096 {
+		return false
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(text), "="))
+	return err == nil && bytes.IndexByte(raw, ':') >= 0
+}
+
+// argument finds the value of an option of a command, from the blank between them: --password hunter2. Short options
+// and those with a slash count in command lines only.
+func (s *scanner) argument(b []byte, from, at int) (h hit, ok bool) {
+	var buffer [maxName]byte
+	end := at
+	if end > from && b[end-1] == ' ' {
+		return h, false
+	}
+	name, start := nameBefore(buffer[:0], b, from, end)
+	if len(name) == 0 {
+		return h, false
+	}
+	dash := b[start] == '-' // which is of names as well
+	slash := !dash && start > from && b[start-1] == '/' && s.args
+	if dash && start > from && !isSpace(b[start-1]) && b[start-1] != '"' || !dash && !slash {
+		return h, false
+	}
+	p, known := lookParameter(name, s.mode)
+	if known = known && p.kind == "" && p.where&(anywhere|asKey) != 0; !known && !(s.args && isShortOption(name)) {
+		return h, false
+	}
+	h = hit{start: at + 1, rule: rulePassword}
+	if h.start >= len(b) || b[h.start] == '-' || b[h.start] == '/' || b[h.start] == '<' {
+		return h, false
+	}
+	if b[h.start] == '"' {
+		h.start++
+		h.end = endOfQuote(b, h.start, []byte{'"'})
+	} else {
+		h.end = endBefore(b, h.start, " \t\r\n\"")
+	}
+	return h, true
+}
+
+// isShortOption reports whether an option is one that takes a password in the tools of Windows.
+func isShortOption(name []byte) bool {
+	return string(name) == "p" || string(name) == "pw" || string(name) == "rp"
+}
+
+// cookieless finds the sessions and tickets that ASP.NET puts into paths: /(S(abc)F(def))/page.aspx.
+func (s *scanner) cookieless(b []byte, from, at int) (h hit, ok bool) {
+	i := at - 1
+	if i < from || !strings.ContainsRune("SAFsaf", rune(b[i])) {
+		return h, false
+	}
+	if i < from+1 || b[i-1] != ')' && (b[i-1] != '(' || i < from+2 || b[i-2] != '/') {
+		return h, false
+	}
+	h = hit{start: at + 1, end: endBefore(b, at+1, "()/?& \t\r\n\"'<>"), rule: ruleToken}
+	return h, h.end < len(b) && b[h.end] == ')'
+}
+
+// privateKey finds the lines between those that begin and end a key.
+func (s *scanner) privateKey(b []byte, from, at int) (h hit, ok bool) {
+	const begin, dashes, end = "-----BEGIN ", "PRIVATE KEY-----", "-----END "
+	if !bytes.HasPrefix(b[at:], []byte(begin)) {
+		return h, false
+	}
+	head := b[at+len(begin) : min(len(b), at+len(begin)+64)]
+	n := bytes.Index(head, []byte(dashes))
+	if n < 0 {
+		return h, false
+	}
+	h = hit{start: at + len(begin) + n + len(dashes), rule: "private key"}
+	if n := bytes.Index(b[h.start:], []byte(end)); n >= 0 {
+		h.end = h.start + n
+	} else {
+		h.end = len(b)
+	}
+	return h, len(bytes.TrimSpace(b[h.start:h.end])) > 0
+}
+
+// webToken finds JSON Web Tokens (RFC 7519): of a signed one the signature, without which it opens nothing, of an
+// encrypted one all but the header. What a signed one says is about a person, and goes with the identities.
+func (s *scanner) webToken(b []byte, from, at int) (h hit, ok bool) {
+	start := at - 2
+	if start < from || b[start] != 'e' || b[start+1] != 'y' {
+		return h, false
+	}
+	if c, n := before(b, from, start); n > 0 && base64URLChars[c] {
+		return h, false
+	}
+	h.rule = "jwt"
+	var dots [4]int
+	n := 0
+	for h.end = run(b, at, &base64URLChars); n < len(dots) && h.end < len(b) && b[h.end] == '.'; n++ {
+		next := run(b, h.end+1, &base64URLChars)
+		if next == h.end+1 && (n == 0 || next >= len(b) || b[next] != '.') {
+			break // a full stop; the key of an encrypted one may be empty
+		}
+		dots[n] = h.end
+		h.end = next
+	}
+	switch {
+	case n < 1:
+		return h, false
+	case s.mode >= Identities:
+		h.start = start
+	case n < 2:
+		return h, false
+	case n == len(dots):
+		h.start = dots[0] + 1
+	default:
+		h.start = dots[1] + 1
+	}
+	return h, true
+}
+
+// Ends of values.
+
+func endOfLine(b []byte, i int) int { return endBefore(b, i, "\r\n\x00") }
+
+// endBefore returns where the first character of a set stands, in any form; len(b) if nowhere.
+func endBefore(b []byte, i int, set string) int {
+	for i < len(b) {
+		c, n := next(b, i)
+		if strings.IndexByte(set, c) >= 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// endOfQuote returns where the quotation mark stands that closes a text, in the form in which it was opened. One behind
+// a backslash does not.
+func endOfQuote(b []byte, i int, form []byte) int {
+	for i < len(b) && b[i] != '\n' && b[i] != '\r' {
+		if bytes.HasPrefix(b[i:], form) {
+			break
+		}
+		if b[i] == '\\' && len(form) == 1 && i+1 < len(b) {
+			i++
+		}
+		i++
+	}
+	return min(i, len(b))
+}
+
+// endOfHost returns where a host with its port ends.
+func endOfHost(b []byte, i int) int {
+	return endBefore(b, i, " \t\r\n,;\"'<>/?#\\")
+}
+
+// isNothing reports whether a value without quotes says that there is none.
+func isNothing(value []byte) bool {
+	var buffer [8]byte
+	if len(value) > len(buffer) {
+		return false
+	}
+	switch string(appendLower(buffer[:0], value)) {
+	case "", "null", "true", "false", "(null)", "...", "-", "*", "<none>", "[...]":
+		return true
+	}
+	return false
+}
+
+// isStatus reports whether a value is a number of up to three digits, as code=502 has it: nothing that opens anything.
+func isStatus(value []byte) bool {
+	for _, c := range value {
+		if !isDigit(c) {
+			return false
+		}
+	}
+	return len(value) <= 3
+}

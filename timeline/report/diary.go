@@ -1,0 +1,832 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/etwhy/etwhy/decode/freb"
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// Diaries are Failed Request Tracing files. IIS delivers a style sheet to look at them, freb.xsl, which browsers no
+// longer run. web/diary.html shows the same and more: why IIS wrote the file, what went wrong, where the time went,
+// and every event with every value. The types here are what that template shows, as texts that need no more than
+// escaping.
+
+// unfolded is how many diaries of a page begin open.
+const unfolded = 3
+
+// A diaryView is one file.
+type diaryView struct {
+	ID       string // of its section: diary-1
+	Folded   bool   // begins closed
+	Alone    bool   // the only one of the page: nothing in it begins closed
+	File     string
+	Machine  string
+	Method   string
+	URL      string
+	Status   string // at the end: 502.3; "" = unknown
+	Severity string // of the status: bad, warn, fine
+	Took     string
+	Why      string // the file was written
+	Request  diaryLink
+	Others   []diaryLink // other files of the same request
+	Cautions []string    // what is missing or damaged
+	Facts    []diaryFact
+
+	Verdict  string // of Troubles: "1 warning, 1 error"
+	Troubles []diaryTrouble
+	Lesser   []diaryTrouble // events that are no warnings and carry an error number
+
+	Scale    []string // labels of the time axis, from 0 to the end; nil = the request took no time that can be drawn
+	Failure  *diaryBar
+	Bars     []diaryBar // what took time
+	Brief    []diaryBar // module calls that ended in the tick of the clock in which they began
+	Briefly  string     // how many
+	Modules  []diaryModule
+	Pauses   []diaryPause
+	Forwards []diaryForward
+	NoCalls  bool // no event tells of modules
+
+	Counts string // "285 events with 962 values"
+	Groups []diaryGroup
+	Events []diaryEvent
+	Kinds  []diaryKind
+	Shared []diaryFact // what System and RenderingInfo tell of every event alike
+}
+
+// A diaryLink leads to something on the same page.
+type diaryLink struct{ ID, Text, Note string }
+
+// A diaryFact is something with a name.
+type diaryFact struct{ Name, Value, Note string }
+
+// A diaryTrouble is an event that reports trouble.
+type diaryTrouble struct {
+	diaryLink        // to the event; Text is its number
+	Since     string // start of the request
+	Clock     string
+	Level     string
+	Severity  string // bad, warn
+	Name      string
+	Module    string
+	Stage     string // notification
+	What      string // it means, of a transfer
+	Status    string // that it set: 502.3 Bad Gateway
+	Code      string // number and name
+	Quote     string // IIS' own text
+	Config    string // what is wrong in the configuration
+	Final     bool   // no other status was set later
+	Late      bool   // part of a response was on its way before
+	Fields    []diaryField
+}
+
+// A diaryBar is a row of the time axis, which is 1000 units wide.
+type diaryBar struct {
+	ID     string // of the event that begins it; "" = none
+	Kind   string // call, async, open, forward, wait, answer, read, flush
+	Depth  int
+	Name   string
+	Stage  string
+	Since  string
+	Took   string
+	Note   string
+	X, W   int
+	Middle int // X, half a unit on
+}
+
+// A diaryModule is the time that a module took by itself.
+type diaryModule struct {
+	Name  string
+	Own   string
+	Share string // of the whole
+	Calls string
+	Note  string
+	W     int // of 1000
+}
+
+// A diaryPause is a time without events.
+type diaryPause struct {
+	Took     string
+	From, To diaryLink
+}
+
+// A diaryForward is an attempt to have another server answer.
+type diaryForward struct {
+	Title string
+	Facts []diaryFact
+}
+
+// diaryLevels are the words of the levels of events, by number.
+var diaryLevels = [...]string{"general", "critical", "error", "warning", "info", "verbose"}
+
+func diaryLevel(level uint8) string {
+	if int(level) < len(diaryLevels) {
+		return diaryLevels[level]
+	}
+	return "level " + strconv.Itoa(int(level))
+}
+
+// diaryLevelSeverity sorts levels: bad, warn, or neither.
+func diaryLevelSeverity(level uint8) string {
+	switch level {
+	case 1, 2:
+		return "bad"
+	case 3:
+		return "warn"
+	}
+	return ""
+}
+
+// diaryReasons say why IIS writes a file, by what its root element calls the reason.
+var diaryReasons = []struct{ word, text string }{
+	{"STATUS", "a tracing rule of the site covers the status"},
+	{"TIME", "the request took longer than a tracing rule of the site allows"},
+	{"VERBOSITY", "an event was as severe as a tracing rule of the site asks for"},
+	{"SEVERITY", "an event was as severe as a tracing rule of the site asks for"},
+}
+
+// diaryTick is about how often the clock ticks that the events are timed by.
+const diaryTick = 16 * time.Millisecond
+
+// diaryViews returns the files of the requests of a, in their order.
+func (a *Analysis) diaryViews() []diaryView {
+	var views []diaryView
+	seen := map[*Diary]bool{}
+	for _, r := range a.Requests {
+		detail := a.Details.Of(r.ID)
+		if detail == nil {
+			continue
+		}
+		first := len(views)
+		for _, d := range detail.Diaries {
+			if d == nil || d.Request == nil || seen[d] {
+				continue
+			}
+			seen[d] = true
+			b := diaryBuilder{a: a, of: r, d: d, q: d.Request, kinds: map[diaryKind]int{}}
+			b.v.ID = "diary-" + strconv.Itoa(len(views)+1)
+			b.v.Folded = len(views) >= unfolded
+			views = append(views, b.build())
+		}
+		for i := range views[first:] {
+			v := &views[first+i]
+			for j := range views[first:] {
+				if other := &views[first+j]; j != i {
+					v.Others = append(v.Others, diaryLink{ID: other.ID, Text: other.File, Note: other.Machine})
+				}
+			}
+			if detail.Unread > 0 {
+				v.Cautions = append(v.Cautions, "There is no room here for "+plural(detail.Unread, "further file")+" of the same request.")
+			}
+		}
+	}
+	if len(views) == 1 {
+		views[0].Alone = true
+	}
+	return views
+}
+
+// A diaryBuilder makes one view.
+type diaryBuilder struct {
+	a  *Analysis
+	of *timeline.Request
+	d  *Diary
+	q  *freb.Request
+	v  diaryView
+
+	index map[int64]int // of events, by offset
+	tree  []diaryNode   // by event
+	total time.Duration
+	kinds map[diaryKind]int // index in the view
+}
+
+func (b *diaryBuilder) build() diaryView {
+	q := b.q
+	b.index = make(map[int64]int, len(b.d.Events))
+	for i := range b.d.Events {
+		b.index[b.d.Events[i].Offset] = i
+	}
+	b.tree = diaryTree(b.d.Events, q)
+	b.total = q.Duration()
+	b.head()
+	b.facts()
+	b.cautions()
+	b.troubles()
+	b.modules()
+	b.bars()
+	b.forwards()
+	b.events()
+	return b.v
+}
+
+// since writes how long after the start of the request something was: 29.889 s.
+func (b *diaryBuilder) since(t etl.Time) string {
+	if t.IsZero() || b.q.Start.IsZero() {
+		return ""
+	}
+	return diarySeconds(diarySpan(b.q.Start, t))
+}
+
+// diarySpan returns the time from one moment to another, which may be before; however far apart a file says they are.
+func diarySpan(from, to etl.Time) time.Duration {
+	const most = etl.Time(math.MaxInt64 / 100)
+	return time.Duration(min(max(to-from, -most), most)) * 100
+}
+
+// diarySeconds writes a duration as the clock of the events has it: with milliseconds, or more if there is more.
+func diarySeconds(d time.Duration) string {
+	if d%time.Millisecond == 0 {
+		return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) + " s"
+	}
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s"
+}
+
+// diaryTook writes a duration of which the file tells no more than ticks.
+func diaryTook(d time.Duration) string {
+	if d <= 0 {
+		return "0 ms"
+	}
+	return took(d)
+}
+
+// diaryMoment writes a time with its date.
+func diaryMoment(t etl.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Time().Format("2006-01-02 15:04:05.000") + " UTC"
+}
+
+// diaryGUID writes an identifier the way files do.
+func diaryGUID(g etl.GUID) string {
+	if g.IsZero() {
+		return ""
+	}
+	return "{" + strings.ToUpper(g.String()) + "}"
+}
+
+// link leads to an event.
+func (b *diaryBuilder) link(i int) diaryLink {
+	n := strconv.Itoa(i + 1)
+	return diaryLink{ID: b.v.ID + "-e" + n, Text: n, Note: clean(b.d.Events[i].Name)}
+}
+
+// head fills in what stands above everything.
+func (b *diaryBuilder) head() {
+	v, q := &b.v, b.q
+	v.File, v.Machine = b.a.source(b.d.Input), q.Computer
+	if in := b.a.inputAt(b.d.Input); in != nil {
+		v.File, v.Machine = in.Path, cmp.Or(in.Machine, q.Computer)
+	}
+	v.File, v.Machine = clean(v.File), clean(v.Machine)
+	v.Method, v.URL = clean(q.Verb), b.cut(cmp.Or(q.URL, "(URL not told)"), longestHead)
+	v.Status, v.Severity = q.Status.String(), diarySeverity(q.Status)
+	h := q.Header
+	switch {
+	case h != nil && h.Timed:
+		v.Took = diaryTook(h.TimeTaken)
+	case len(b.d.Events) > 0:
+		v.Took = diaryTook(b.total)
+	}
+	if h != nil && h.FailureReason != "" {
+		v.Why = b.why(h)
+	}
+	v.Request = diaryLink{ID: b.of.ID, Text: b.of.ID}
+	if verdict := b.of.Verdict; verdict != nil {
+		v.Request.Note = clean(verdict.Title)
+	}
+}
+
+const longestHead = 300 // characters of a URL in a heading
+
+func (b *diaryBuilder) why(h *freb.Header) string {
+	s := "it names the reason " + clean(h.FailureReason)
+	for _, r := range diaryReasons {
+		if strings.Contains(strings.ToUpper(h.FailureReason), r.word) {
+			s = r.text
+			break
+		}
+	}
+	if trigger := h.TriggerStatus.String(); trigger != "" && strings.HasSuffix(s, "the status") {
+		s += " " + trigger
+	}
+	s = "IIS wrote this file because " + s + " (" + clean(h.FailureReason) + ")."
+	if end := b.q.Status.String(); end != "" && h.TriggerStatus.Code != 0 && h.TriggerStatus.Code != b.q.Status.Code {
+		s += " That was " + h.TriggerStatus.String() + "; in the end it was " + end + "."
+	}
+	return s
+}
+
+func diarySeverity(s freb.Status) string {
+	switch {
+	case s.Code >= 500:
+		return "bad"
+	case s.Code >= 400 || s.Code == 0:
+		return "warn"
+	}
+	return "fine"
+}
+
+// cut returns a text for display, at most n characters of it, with how many there are.
+func (b *diaryBuilder) cut(s string, n int) string {
+	if short, all := diaryCut(s, n); all > n {
+		return clean(short) + " ... (" + thousands(n) + " of " + thousands(all) + " characters)"
+	}
+	return clean(s)
+}
+
+// diaryCut returns the first n characters of a text, and how many it has.
+func diaryCut(s string, n int) (string, int) {
+	count := 0
+	for at := range s {
+		if count == n {
+			return s[:at], n + len([]rune(s[at:]))
+		}
+		count++
+	}
+	return s, count
+}
+
+// facts fills in what is known of the request as a whole.
+func (b *diaryBuilder) facts() {
+	q := b.q
+	add := func(name, value, note string) {
+		if value != "" {
+			b.v.Facts = append(b.v.Facts, diaryFact{name, b.cut(value, longestValue), clean(note)})
+		}
+	}
+	var h freb.Header
+	if q.Header != nil {
+		h = *q.Header
+	}
+	add("Final status", q.Status.String(), "")
+	add("Status when the rule was met", h.TriggerStatus.String(), "")
+	add("Failure reason", h.FailureReason, "")
+	if h.Timed {
+		note := ""
+		if b.total > 0 && b.total.Milliseconds() != h.TimeTaken.Milliseconds() {
+			note = "the events span " + diarySeconds(b.total)
+		}
+		add("Time taken", thousands(int(h.TimeTaken.Milliseconds()))+" ms", note)
+	}
+	add("Started", diaryMoment(q.Start), when(q.NoStart, "first event; the start is missing"))
+	if q.NoEnd {
+		add("Last event", diaryMoment(q.Last), "the end is missing")
+	} else {
+		add("Ended", diaryMoment(q.End), "")
+	}
+	if h.URL != "" && h.URL != q.URL {
+		add("URL at the end", h.URL, "")
+	}
+	for _, u := range q.Rewrites {
+		add("Rewritten to", u, "")
+	}
+	add("Handler", q.Handler, "the last one chosen")
+	add("Site", positive(q.Site).value, "folder W3SVC"+strconv.Itoa(int(q.Site)))
+	add("Application pool", q.AppPool, "")
+	add("Worker process", positive(q.PID).value, "PID")
+	add("Computer", q.Computer, "")
+	add("Authentication", h.AuthType, "")
+	add("User", h.User, "")
+	if h.RemoteUser != h.User {
+		add("Remote user", h.RemoteUser, "")
+	}
+	add("User of the token", h.TokenUser, "")
+	add("Client", q.Client, "")
+	add("Local address", q.Local, "")
+	add("Connection", positive(q.ConnID).value, "as in events of HTTP.sys")
+	add("Activity", diaryGUID(q.Activity), "")
+	add("Request id of ARR", cmp.Or(q.Received.LogID(), q.Forwarded.LogID()), "X-ARR-LOG-ID")
+	if !q.NoEnd {
+		add("Received", thousands(q.BytesReceived)+" bytes", "")
+		add("Sent", thousands(q.BytesSent)+" bytes", "")
+	}
+	for _, f := range h.More {
+		add(f.Name, f.Value, "")
+	}
+}
+
+// when returns s if b.
+func when(b bool, s string) string {
+	if !b {
+		return ""
+	}
+	return s
+}
+
+// cautions fills in what is missing or damaged.
+func (b *diaryBuilder) cautions() {
+	v, q := &b.v, b.q
+	say := func(format string, args ...any) { v.Cautions = append(v.Cautions, fmt.Sprintf(format, args...)) }
+	if len(b.d.Events) == 0 {
+		say("There is no event in the file.")
+	}
+	switch {
+	case q.SizeLimit:
+		say("IIS cut the file at its size limit (maxLogFileSizeKB): later events are missing.")
+	case q.NoEnd && len(b.d.Events) > 0:
+		say("The request's end is not in the file: a time limit had it written before, or it is cut. Nothing tells what came later.")
+	}
+	if q.NoStart && len(b.d.Events) > 0 {
+		say("The request's start is not in the file: times count from its first event.")
+	}
+	if in := b.a.inputAt(b.d.Input); in != nil && in.ClockOffset != 0 && in.ClockOffsetFrom != "" {
+		say("Times are as in the file. Elsewhere in this report they are moved by %s, to fit the clock of %s.",
+			diarySeconds(diarySpan(0, in.ClockOffset)), clean(in.ClockOffsetFrom))
+	}
+	if q.Dropped > 0 {
+		say("The overview has no room for %s: the list of events has everything.", plural(q.Dropped, "further step"))
+	}
+	for _, d := range b.d.Damage {
+		say("Damaged at offset %d (%s): %s.", d.Offset, clean(d.Kind), b.cut(d.Detail, longestHead))
+	}
+}
+
+// troubles fills in the events that report trouble: warnings and errors, statuses set as errors, transfers that failed.
+// Other events with an error number come after these: mostly the number belongs to something that was tried in vain.
+func (b *diaryBuilder) troubles() {
+	q := b.q
+	failures, final := map[int64]*freb.Failure{}, q.Failure()
+	for i := range q.Failures {
+		failures[q.Failures[i].Offset] = &q.Failures[i]
+	}
+	notes := map[int64]bool{}
+	for i := range q.Notes {
+		notes[q.Notes[i].Offset] = true
+	}
+	var count [len(diaryTroubleNouns)]int
+	for i := range b.d.Events {
+		ev := &b.d.Events[i]
+		f, code := failures[ev.Offset], diaryError(ev)
+		what := ""
+		if code != 0 {
+			what = diaryTransfers[ev.Name]
+		}
+		bad := 1 <= ev.Level && ev.Level <= 3
+		if !bad && f == nil && !notes[ev.Offset] && code == 0 {
+			continue
+		}
+		t := b.trouble(i, f)
+		t.What, t.Final = what, f != nil && f == final
+		if f != nil {
+			t.Late = f.Late
+		}
+		if what != "" {
+			t.Severity = cmp.Or(t.Severity, "warn")
+		}
+		if bad || f != nil || notes[ev.Offset] || what != "" {
+			if bad {
+				count[ev.Level]++
+			} else {
+				count[0]++
+			}
+			b.v.Troubles = append(b.v.Troubles, t)
+		} else {
+			b.v.Lesser = append(b.v.Lesser, t)
+		}
+	}
+	var parts []string
+	for i := range count {
+		if level := (i + 1) % len(count); count[level] > 0 {
+			parts = append(parts, plural(count[level], diaryTroubleNouns[level]))
+		}
+	}
+	b.v.Verdict = strings.Join(parts, ", ")
+}
+
+// diaryTroubleNouns are events that report trouble, by their level; 0 = any other.
+var diaryTroubleNouns = [...]string{"other failure", "critical error", "error", "warning"}
+
+// diaryTransfers are events that move bytes, and what an error number in them says.
+var diaryTransfers = map[string]string{
+	"GENERAL_FLUSH_RESPONSE_END": "sending the answer failed",
+	"GENERAL_READ_ENTITY_END":    "reading the request's body failed",
+}
+
+// diaryError returns the error number of an event; 0 if there is none, or one that is no trouble: the end of a body
+// (38), a step that goes on by itself (997).
+func diaryError(ev *freb.Event) uint32 {
+	code, _ := ev.Code("ErrorCode")
+	switch code {
+	case 38, 997, 0x8007_0026, 0x8007_03E5:
+		return 0
+	}
+	return code
+}
+
+// fieldsTold are fields that a trouble shows in another way.
+var fieldsTold = map[string]bool{
+	"ContextId": true, "ModuleName": true, "Notification": true, "HttpStatus": true, "HttpSubStatus": true, "HttpReason": true,
+	"ErrorCode": true, "ConfigExceptionInfo": true, "fIsPostNotificationEvent": true, "fIsPostNotification": true,
+}
+
+// trouble tells of an event; f is the status that it set, or nil.
+func (b *diaryBuilder) trouble(i int, f *freb.Failure) diaryTrouble {
+	ev := &b.d.Events[i]
+	t := diaryTrouble{
+		diaryLink: b.link(i), Since: b.since(ev.Time), Level: diaryLevel(ev.Level), Severity: diaryLevelSeverity(ev.Level), Name: clean(ev.Name),
+		Module: clean(ev.Value("ModuleName")),
+	}
+	if !ev.Time.IsZero() {
+		t.Clock = clockMS(ev.Time) + " UTC"
+	}
+	if field, ok := ev.Field("Notification"); ok {
+		t.Stage = clean(cmp.Or(field.Text, diaryMeaning(ev, field)))
+	}
+	if c := b.tree[i].call; c != nil && t.Module == "" {
+		t.Module, t.Stage = clean(c.Module), diaryStage(c)
+	}
+	if f != nil {
+		t.Status = clean(strings.TrimSpace(f.Status.String() + " " + f.Reason))
+	}
+	if code := diaryError(ev); code != 0 {
+		t.Code = diaryCode(code)
+	}
+	field, _ := ev.Field("ErrorCode")
+	if text := strings.TrimSpace(field.Text); t.Code != "" && !strings.HasPrefix(text, "(") { // else it is but the number again
+		t.Quote = b.cut(text, longestValue)
+	}
+	t.Config = b.cut(ev.Value("ConfigExceptionInfo"), longestValue)
+	for _, field := range b.fields(ev) {
+		if !fieldsTold[field.Name] && !field.Same && (field.Value != "" || field.Lines != "" || field.Text != "") {
+			t.Fields = append(t.Fields, field)
+		}
+	}
+	return t
+}
+
+// diaryCode writes an error number: 0x80072EE2 ERROR_WINHTTP_TIMEOUT.
+func diaryCode(c uint32) string { return code(timeline.Code(c)) }
+
+// diaryStage writes the notification that a call handles.
+func diaryStage(c *freb.Call) string {
+	return c.Notification.String() + when(c.Post, " (after)")
+}
+
+// modules fills in what each module took by itself.
+func (b *diaryBuilder) modules() {
+	list := b.q.Modules()
+	b.v.NoCalls = len(list) == 0
+	rest, open := b.total, false
+	for _, m := range list {
+		row := diaryModule{Name: clean(cmp.Or(m.Name, "(no name)")), Own: diaryTook(m.Own), Calls: thousands(m.Calls)}
+		if m.Open > 0 {
+			open = true
+			row.Note = plural(m.Open, "call") + " did not end"
+		}
+		if m.Own == 0 && m.Open == 0 {
+			continue
+		}
+		rest -= m.Own
+		row.W, row.Share = b.share(m.Own)
+		b.v.Modules = append(b.v.Modules, row)
+	}
+	if !b.v.NoCalls && rest > 0 && b.total > 0 {
+		row := diaryModule{Name: "outside of modules", Own: diaryTook(rest), Note: when(open, "or in the calls that did not end")}
+		row.W, row.Share = b.share(rest)
+		b.v.Modules = append(b.v.Modules, row)
+	}
+}
+
+// share returns a part of the whole in units of the time axis, and in words.
+func (b *diaryBuilder) share(d time.Duration) (int, string) {
+	if b.total <= 0 {
+		return 0, ""
+	}
+	part := min(d.Seconds()/b.total.Seconds(), 1)
+	if part > 0 && part < .005 {
+		return 3, "<1 %"
+	}
+	return int(part * 1000), strconv.FormatFloat(part*100, 'f', 0, 64) + " %"
+}
+
+// bar returns a row of the time axis. An end of 0 is the end of the file.
+func (b *diaryBuilder) bar(kind string, from, to etl.Time) diaryBar {
+	end := to
+	if to.IsZero() {
+		end = max(b.q.End, b.q.Last)
+	}
+	bar := diaryBar{Kind: kind, Since: b.since(from), Took: diaryTook(diarySpan(from, end))}
+	if b.total > 0 {
+		at := func(t etl.Time) int {
+			return int(min(max(diarySpan(b.q.Start, t).Seconds()/b.total.Seconds(), 0), 1) * 1000)
+		}
+		bar.X = at(from)
+		bar.W = max(at(end)-bar.X, 3)
+		bar.X = min(bar.X, 1000-bar.W)
+	}
+	return bar
+}
+
+// bars fills in what took time: calls of modules within each other, what was passed on to other servers, transfers.
+func (b *diaryBuilder) bars() {
+	q := b.q
+	if b.total > 0 {
+		for i := range 5 {
+			b.v.Scale = append(b.v.Scale, diaryTook(b.total*time.Duration(i)/4))
+		}
+	}
+	for i := range q.Calls {
+		c := &q.Calls[i]
+		kind, note := "call", ""
+		switch {
+		case c.End.IsZero():
+			kind, note = "open", "did not end"
+		case c.Async:
+			kind, note = "async", "asynchronous"
+		}
+		if c.Code != 0 {
+			note = strings.TrimPrefix(note+", completed with "+diaryCode(c.Code), ", ")
+		}
+		if c.Finished {
+			note = strings.TrimPrefix(note+", ended the way through the pipeline", ", ")
+		}
+		bar := b.bar(kind, c.Start, c.End)
+		bar.Depth, bar.Name, bar.Stage, bar.Note = min(c.Depth, maxDepth), clean(cmp.Or(c.Module, "(no name)")), diaryStage(c), note
+		if kind == "open" {
+			bar.Took = "at least " + bar.Took
+		}
+		if n, ok := b.index[c.Offset]; ok {
+			bar.ID = b.link(n).ID
+		}
+		if kind == "call" && c.Duration() == 0 && note == "" {
+			b.v.Brief = append(b.v.Brief, bar)
+		} else {
+			b.v.Bars = append(b.v.Bars, bar)
+		}
+	}
+	b.v.Briefly = plural(len(b.v.Brief), "module call")
+	b.transfers()
+	if f := q.Failure(); f != nil && b.total > 0 {
+		bar := b.bar("failure", f.Time, f.Time)
+		bar.Name = "status " + f.Status.String()
+		b.v.Failure = &bar
+	}
+	b.pauses()
+}
+
+// transfers adds the exchange with other servers and with the client to the time axis.
+func (b *diaryBuilder) transfers() {
+	q := b.q
+	for i := range q.Forwards {
+		f := &q.Forwards[i]
+		name := f.By.String() + " > " + cmp.Or(clean(f.Server), when(f.By == freb.ARR, "a server"), "the application")
+		step := func(kind, stage string, from, to etl.Time) {
+			if from.IsZero() || !to.IsZero() && to < from {
+				return
+			}
+			bar := b.bar(kind, from, to)
+			bar.Name, bar.Stage = name, stage
+			if to.IsZero() {
+				bar.Took, bar.Note = "at least "+bar.Took, "no end is told"
+			} else if to == f.End && f.Failed {
+				bar.Note = strings.TrimSpace("failed " + diaryCode(f.Code))
+				if f.Code == 0 {
+					bar.Note = "failed"
+				}
+			}
+			b.v.Bars = append(b.v.Bars, bar)
+		}
+		switch {
+		case f.Sent.IsZero() && f.Answered.IsZero():
+			step("forward", diaryPhase(f.Phase, ""), f.Start, f.End)
+		default:
+			step("forward", "passing it on", f.Start, cmp.Or(f.Sent, f.Answered))
+			if !f.Sent.IsZero() {
+				step("wait", "awaiting the answer", f.Sent, cmp.Or(f.Answered, f.End))
+			}
+			if !f.Answered.IsZero() {
+				step("answer", "receiving the body", f.Answered, f.End)
+			}
+		}
+	}
+	for _, t := range []struct {
+		kind, name string
+		*freb.Transfer
+	}{{"read", "request's body", &q.Read}, {"flush", "answer to the client", &q.Flush}} {
+		if t.First.IsZero() {
+			continue
+		}
+		end := t.Last
+		if t.Open {
+			end = 0
+		}
+		bar := b.bar(t.kind, t.First, end)
+		bar.Name = t.name
+		bar.Stage = plural(t.Count, "step") + ", " + thousands(t.Bytes) + " bytes"
+		switch {
+		case t.Code != 0:
+			bar.Note = "failed " + diaryCode(t.Code)
+		case t.Open:
+			bar.Took, bar.Note = "at least "+bar.Took, "did not end"
+		case t.Busy < t.Last.Sub(t.First):
+			bar.Note = diaryTook(t.Busy) + " of it inside the steps"
+		}
+		b.v.Bars = append(b.v.Bars, bar)
+	}
+}
+
+// pauses fills in the longest times without events, if they are longer than a tick or two and worth a tenth of the whole.
+func (b *diaryBuilder) pauses() {
+	type gap struct {
+		d        time.Duration
+		from, to int
+	}
+	var gaps []gap
+	last := -1
+	for i := range b.d.Events {
+		t := b.d.Events[i].Time
+		if t.IsZero() {
+			continue
+		}
+		if last >= 0 {
+			if d := diarySpan(b.d.Events[last].Time, t); b.long(d) {
+				gaps = append(gaps, gap{d, last, i})
+			}
+		}
+		last = i
+	}
+	slices.SortStableFunc(gaps, func(x, y gap) int { return cmp.Compare(y.d, x.d) })
+	for _, g := range gaps[:min(len(gaps), 3)] {
+		b.v.Pauses = append(b.v.Pauses, diaryPause{diaryTook(g.d), b.link(g.from), b.link(g.to)})
+	}
+}
+
+// long reports whether a time without events is worth a look.
+func (b *diaryBuilder) long(d time.Duration) bool { return d >= 2*diaryTick && d >= b.total/10 }
+
+// forwards fills in what was passed on to other servers.
+func (b *diaryBuilder) forwards() {
+	for i := range b.q.Forwards {
+		f := &b.q.Forwards[i]
+		out := diaryForward{Title: f.By.String()}
+		if f.Server != "" {
+			out.Title += " > " + b.cut(f.Server, longestHead)
+		}
+		if n := len(b.q.Forwards); n > 1 {
+			out.Title = fmt.Sprintf("Attempt %d of %d: %s", i+1, n, out.Title)
+		}
+		add := func(name, value, note string) {
+			if value != "" {
+				out.Facts = append(out.Facts, diaryFact{name, b.cut(value, longestValue), clean(note)})
+			}
+		}
+		add("Farm", f.Farm, "")
+		add("Server", f.Server, f.State)
+		add("Chosen by", f.Algorithm, f.RoutingReason)
+		if f.Algorithm == "" {
+			add("Chosen by", f.RoutingReason, "")
+		}
+		if c := f.Counters; c != nil {
+			add("The server then", plural(int(min(c.TotalRequests, math.MaxInt32)), "request"), fmt.Sprintf("%s failed, %s at that moment, %s on average",
+				thousands(c.FailedRequests), thousands(c.CurrentRequests), diaryTook(c.ResponseTime)))
+		}
+		at := func(name string, t etl.Time) { add(name, b.since(t), "") }
+		at("Passed on at", f.Start)
+		at("Request was out at", f.Sent)
+		at("Headers were in at", f.Answered)
+		switch {
+		case f.Failed:
+			add("Failed at", b.since(f.End), diaryPhase(f.Phase, "while "))
+			if f.Code != 0 {
+				add("Error", diaryCode(f.Code), when(!strings.HasPrefix(f.Text, "("), diaryQuote(f.Text)))
+			}
+			if w := f.Waited(); w > 0 {
+				add("No progress for", diaryTook(w), "before it failed: what a time limit compares with")
+			}
+		case f.Phase == freb.Completed:
+			add("Answered at", b.since(f.End), "whole")
+		default:
+			add("Came to", diaryPhase(f.Phase, ""), "no end is told")
+		}
+		b.v.Forwards = append(b.v.Forwards, out)
+	}
+}
+
+// diaryPhase says how far an exchange with another server came; lead goes in front of a step.
+func diaryPhase(p freb.Phase, lead string) string {
+	switch p {
+	case freb.Routed:
+		return "no event tells in which step"
+	case freb.Forwarding:
+		return lead + "resolving, connecting, TLS or sending: no event tells which"
+	case freb.Routing:
+		return "no server was found for it"
+	}
+	return lead + p.String()
+}
+
+// diaryQuote writes what IIS says, in the marks that tell it from other words.
+func diaryQuote(s string) string {
+	if s = strings.TrimSpace(s); s == "" {
+		return ""
+	}
+	return "\u201c" + s + "\u201d"
+}

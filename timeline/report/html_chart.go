@@ -1,0 +1,557 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// Drawings on the page. Along they are measured in percent of their width, whatever that is, so that the words in them
+// stay as large as those around them; across in pixels.
+
+// percent is a place or length along a drawing.
+type percent float64
+
+func (p percent) String() string { return strconv.FormatFloat(float64(p), 'f', 3, 64) + "%" }
+
+// Anchor is on which side of a place words have room.
+func (p percent) Anchor() string {
+	switch {
+	case p < 20:
+		return "start"
+	case p > 80:
+		return "end"
+	}
+	return "middle"
+}
+
+// A figure draws a request, and below it what the content server saw of it, on one scale.
+//
+//	            limit 30 s ┆
+//	ARR     ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂┆×
+//	server  ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂
+//	        0 s      10 s      20 s
+type figure struct {
+	Height int
+	Axis   int // where the axis is
+	Rows   []figureRow
+	Ticks  []tick
+	Limit  *tick
+	Legend []legend
+}
+
+type figureRow struct {
+	Label string
+	Top   int // of the bar
+	Bars  []figureBar
+	Stop  *tick // where it broke off
+}
+
+// Text is where the label stands.
+func (r figureRow) Text() int { return r.Top - 7 }
+
+// Inside is where words in the bar stand.
+func (r figureRow) Inside() int { return r.Top + barHeight/2 + 5 }
+
+type figureBar struct {
+	X, Width percent
+	Class    string // p-connect
+	Words    string // in it, if there is room
+}
+
+// Middle is where words in the bar stand.
+func (b figureBar) Middle() percent { return b.X + b.Width/2 }
+
+type tick struct {
+	X     percent
+	Words string
+}
+
+// A legend says in words what a bar shows.
+type legend struct {
+	Of    string // whose bar it is; "" = there is one
+	Items []legendItem
+}
+
+type legendItem struct {
+	Class string // of its pattern; "" = none
+	Words string
+	Never bool // it did not get to that phase
+}
+
+// Measures of figures.
+const (
+	barHeight   = 24
+	labelHeight = 24
+	axisHeight  = 26
+	roomInside  = 22 // percent that words in a bar take
+)
+
+// Thick is how thick bars are.
+func (f *figure) Thick() int { return barHeight }
+
+// Roof is where the lines of the grid begin.
+func (f *figure) Roof() int { return f.Rows[0].Top - 4 }
+
+// AxisText is where the words of the axis stand.
+func (f *figure) AxisText() int { return f.Axis + 17 }
+
+// newFigure draws a request; nil if no file tells how long anything took.
+func (s *screen) newFigure(r *timeline.Request) *figure {
+	from, to := r.Start, r.End
+	if begin(r).IsZero() {
+		from = 0
+	}
+	see := func(t etl.Time) {
+		if t.IsZero() {
+			return
+		}
+		if from == 0 || t < from {
+			from = t
+		}
+		to = max(to, t)
+	}
+	for i := range r.Phases {
+		see(r.Phases[i].Start)
+		see(r.Phases[i].End)
+	}
+	ended := !r.End.IsZero()
+	if !ended && r.Input >= 0 && r.Input < len(s.Traces) {
+		see(s.Traces[r.Input].Last)
+	}
+	b := r.Behind
+	done := etl.Time(0)
+	if b != nil && !b.Start.IsZero() {
+		done = b.End
+		if b.Took > 0 {
+			done = max(done, b.Start.Add(b.Took))
+		}
+		if done > b.Start {
+			see(b.Start)
+			see(done)
+		} else {
+			b = nil
+		}
+	} else {
+		b = nil
+	}
+	limitAt := limitOf(r)
+	if limitAt != 0 && to != 0 && limitAt.Sub(from) < 4*to.Sub(from) {
+		see(limitAt)
+	} else {
+		limitAt = 0
+	}
+	whole := to.Sub(from)
+	if from == 0 || whole <= 0 {
+		return nil
+	}
+	whole += whole / 50 // room for what stands at the end
+	place := func(t etl.Time) percent { return percent(100 * float64(t.Sub(from)) / float64(whole)) }
+
+	f := &figure{Axis: 8}
+	if limitAt != 0 {
+		f.Limit = &tick{place(limitAt), "limit " + limit(r.Timer.Limit)}
+		f.Axis += labelHeight
+	}
+	row := func(label string) *figureRow {
+		if label != "" {
+			f.Axis += labelHeight
+		}
+		f.Rows = append(f.Rows, figureRow{Label: label, Top: f.Axis})
+		f.Axis += barHeight + 10
+		return &f.Rows[len(f.Rows)-1]
+	}
+	own, other := "", ""
+	if b != nil {
+		own, other = cmp.Or(s.who(r.Input), "proxy"), cmp.Or(s.who(b.Input), "content server")
+	}
+	front, ends := row(own), legend{own, legendOf(r)}
+	front.Bars = bars(r.Side, r.Phases, r.Start, to, place)
+	if d := r.Duration(); d > 0 && covered(front.Bars) < 0.9*(place(r.End)-place(r.Start)) {
+		base := figureBar{place(r.Start), place(r.End) - place(r.Start), "p-whole", took(d)}
+		front.Bars = append([]figureBar{base}, front.Bars...)
+		words := took(d) + " in all"
+		if len(front.Bars) == 1 {
+			words += "; in which phases, no file tells"
+		}
+		ends.Items = append([]legendItem{{Class: "p-whole", Words: words}}, ends.Items...)
+	}
+	switch stop := stoppedAt(r); {
+	case r.Outcome != timeline.Failed && r.Outcome != timeline.Cancelled:
+	case stop >= 0 && !r.Phases[stop].End.IsZero():
+		front.Stop = &tick{X: place(r.Phases[stop].End)}
+	case ended:
+		front.Stop = &tick{X: place(r.End)}
+	}
+	f.Legend = append(f.Legend, ends)
+	if b != nil {
+		back := row(other)
+		back.Bars = bars(timeline.Server, b.Phases, b.Start, done, place)
+		if len(back.Bars) == 0 {
+			back.Bars = []figureBar{{place(b.Start), place(done) - place(b.Start), "p-server", ""}}
+		}
+		f.Legend = append(f.Legend, legend{other, legendBehind(b, back.Bars)})
+	}
+	for d := time.Duration(0); d < whole; d += tickStep(whole) {
+		f.Ticks = append(f.Ticks, tick{percent(100 * float64(d) / float64(whole)), tickWords(d)})
+	}
+	f.Height = f.Axis + axisHeight
+	return f
+}
+
+// limitOf is when the limit that ended a request ran out; 0 if none did, or that is not known.
+func limitOf(r *timeline.Request) etl.Time {
+	if r.Timer == nil || r.Timer.Limit <= 0 {
+		return 0
+	}
+	start := r.Start
+	if i := stoppedAt(r); i >= 0 {
+		start = r.Phases[i].Start
+	}
+	if start.IsZero() {
+		return 0
+	}
+	return start.Add(r.Timer.Limit)
+}
+
+// bars draws phases. What has no start is not drawn, what has no end goes on to the end of what the files tell.
+func bars(side timeline.Side, phases []timeline.Phase, first, last etl.Time, place func(etl.Time) percent) []figureBar {
+	var out []figureBar
+	const most = 200
+	for i := range phases {
+		p := &phases[i]
+		if p.Start.IsZero() || len(out) == most {
+			continue
+		}
+		end := p.End
+		if end.IsZero() {
+			end = last
+		}
+		end = max(end, p.Start)
+		bar := figureBar{X: place(p.Start), Width: place(end) - place(p.Start), Class: "p-" + patternOf(side, p)}
+		if bar.Width > roomInside {
+			bar.Words = phaseWord(side, p)
+			if side == timeline.Server && spentWords[p.Name] != "" {
+				bar.Words = spentWords[p.Name]
+			}
+			if !p.End.IsZero() {
+				bar.Words += " " + took(p.Duration())
+			}
+		}
+		out = append(out, bar)
+	}
+	return out
+}
+
+// covered is how much of a request bars show, of which none lies upon another.
+func covered(bars []figureBar) (sum percent) {
+	for _, b := range bars {
+		sum += b.Width
+	}
+	return sum
+}
+
+// patternOf is what the colour and the pattern of a phase are called.
+func patternOf(side timeline.Side, p *timeline.Phase) string {
+	switch w := phaseWord(side, p); w {
+	case "wait for a connection":
+		return "pool"
+	case "route", "proxy", "resolve", "connect", "tls", "send", "wait", "read", "receive", "queue", "process":
+		return w
+	}
+	return "whole"
+}
+
+// legendOf lists the phases of a request with their durations, what ended it, and the phases that it did not get to.
+func legendOf(r *timeline.Request) (out []legendItem) {
+	type entry struct {
+		step
+		class string
+		error timeline.Code // the last one
+	}
+	var list []entry
+	for i := range r.Phases {
+		p := &r.Phases[i]
+		t := step{name: phaseWord(r.Side, p), count: 1, ended: !p.End.IsZero(), outcome: p.Outcome}
+		if t.timed = t.ended && !p.Start.IsZero(); t.timed {
+			t.length = p.Duration()
+		}
+		n := len(list)
+		if n > 0 && list[n-1].name == t.name {
+			last := &list[n-1]
+			last.count++
+			last.length += t.length
+			last.timed = last.timed && t.timed
+			last.ended, last.outcome = t.ended, t.outcome
+		} else {
+			list = append(list, entry{step: t, class: "p-" + patternOf(r.Side, p)})
+			n++
+		}
+		list[n-1].error = cmp.Or(p.Error, list[n-1].error)
+	}
+	const most = 14
+	for i, e := range list {
+		if i == most {
+			out = append(out, legendItem{Words: fmt.Sprintf("and %d more", len(list)-most)})
+			break
+		}
+		words := e.String()
+		switch {
+		case e.error != 0 && e.outcome == timeline.OK:
+			words += ", after " + code(e.error)
+		case e.error != 0:
+			words += ", " + code(e.error)
+		case e.outcome == timeline.Unfinished && !e.ended:
+			words += ", no end in the files"
+		case e.outcome == timeline.Cancelled:
+			words += ", given up"
+		}
+		out = append(out, legendItem{Class: e.class, Words: words})
+	}
+	if r.Timer != nil {
+		out = append(out, legendItem{Class: "limit", Words: reason(r)})
+	}
+	if r.Outcome != timeline.OK {
+		for _, name := range missing(r) {
+			out = append(out, legendItem{Words: name + " not reached", Never: true})
+		}
+	}
+	return out
+}
+
+// legendBehind says how long the content server took, and for what.
+func legendBehind(b *timeline.Behind, bars []figureBar) []legendItem {
+	length := b.Took
+	if length == 0 && !b.End.IsZero() {
+		length = b.End.Sub(b.Start)
+	}
+	words := "finished after " + took(length)
+	if length == 0 {
+		words = "no end in its files"
+	}
+	if len(bars) == 1 {
+		return []legendItem{{Class: bars[0].Class, Words: words}}
+	}
+	out := []legendItem{{Words: words}}
+	for i := range b.Phases {
+		p := &b.Phases[i]
+		if d := p.Duration(); d > 0 && spentWords[p.Name] != "" {
+			out = append(out, legendItem{Class: "p-" + patternOf(timeline.Server, p), Words: spentWords[p.Name] + " " + took(d)})
+		}
+	}
+	return out
+}
+
+// steps of axes, in seconds.
+var tickSteps = []float64{
+	0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800,
+	3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600,
+}
+
+// tickStep is how far the marks of an axis are apart: four to a drawing or so, never more than twelve.
+func tickStep(whole time.Duration) time.Duration {
+	for _, t := range tickSteps {
+		if d := time.Duration(t * float64(time.Second)); whole <= 5*d {
+			return d
+		}
+	}
+	return max(whole/4, 1)
+}
+
+func tickWords(d time.Duration) string {
+	switch {
+	case d == 0:
+		return "0"
+	case d < time.Millisecond:
+		return fmt.Sprintf("%g ms", d.Seconds()*1000)
+	}
+	return limit(d)
+}
+
+// A strip draws how many requests began when, by outcome: those that did not go well above, on a scale of their own,
+// and all of them below.
+type strip struct {
+	Bad, All []stripBar
+	BadMost  string // the number of the tallest bar
+	AllMost  string
+	Ticks    []tick
+	Step     string // of time that a bar stands for
+	Span     string
+	Words    string
+	Rows     [][]string // as a table: time, failed, given up, without an end, all
+	Short    bool       // not all rows are in it
+	Outcomes []count    // that there are, with their patterns
+}
+
+type stripBar struct {
+	X, Width  percent
+	Y, Height int
+	Class     string // o-failed
+}
+
+// Measures of the strip, in pixels.
+const (
+	badHeight = 72
+	allHeight = 36
+)
+
+// BadHeight is the height of the drawing of those that did not go well.
+func (s *strip) BadHeight() int { return badHeight }
+
+// AllFoot is where the bars of all requests stand, AllTick where the marks below them end, AllText where their words are.
+func (s *strip) AllFoot() int { return allHeight }
+func (s *strip) AllTick() int { return allHeight + 5 }
+func (s *strip) AllText() int { return allHeight + 18 }
+
+// AllHeight is the height of the drawing of all requests, with the words below.
+func (s *strip) AllHeight() int { return allHeight + 24 }
+
+// stripSteps are how much time a bar may stand for, in seconds.
+var stripSteps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600}
+
+// newStrip draws requests over time; nil if they are too few, or all at once.
+func newStrip(requests []*timeline.Request) *strip {
+	var from, to etl.Time
+	n := 0
+	for _, r := range requests {
+		if r.Start.IsZero() {
+			continue
+		}
+		if n == 0 || r.Start < from {
+			from = r.Start
+		}
+		to = max(to, r.Start)
+		n++
+	}
+	const fewest, bars = 3, 60
+	if n < fewest || to-from < 2*etl.Second {
+		return nil
+	}
+	step := etl.Time(stripSteps[len(stripSteps)-1]) * etl.Second
+	for _, t := range stripSteps {
+		if d := etl.Time(t) * etl.Second; (to-from)/d < bars {
+			step = d
+			break
+		}
+	}
+	for (to-from)/step >= 4*bars { // years, in a damaged file
+		step *= 4
+	}
+	first := from / step
+	columns := int(to/step-first) + 1
+	counts := make([][timeline.Cancelled + 1]int, columns)
+	var total [timeline.Cancelled + 1]int
+	var firstBad, lastBad etl.Time
+	for _, r := range requests {
+		if r.Start.IsZero() {
+			continue
+		}
+		counts[int(r.Start/step-first)][r.Outcome]++
+		total[r.Outcome]++
+		if r.Outcome == timeline.Failed {
+			if firstBad == 0 || r.Start < firstBad {
+				firstBad = r.Start
+			}
+			lastBad = max(lastBad, r.Start)
+		}
+	}
+	s := &strip{Step: stepWords(step), Span: datedSpan(from, to)}
+	bad := func(c [timeline.Cancelled + 1]int) int {
+		return c[timeline.Failed] + c[timeline.Cancelled] + c[timeline.Unfinished]
+	}
+	mostBad, mostAll, peak := 0, 0, 0
+	for i, c := range counts {
+		mostAll = max(mostAll, bad(c)+c[timeline.OK])
+		if bad(c) > mostBad {
+			mostBad = bad(c)
+		}
+		if c[timeline.Failed] > counts[peak][timeline.Failed] {
+			peak = i
+		}
+	}
+	width := percent(100 / float64(columns))
+	for i, c := range counts {
+		x := width * percent(i)
+		y := badHeight
+		for _, o := range []timeline.Outcome{timeline.Failed, timeline.Cancelled, timeline.Unfinished} {
+			if c[o] == 0 {
+				continue
+			}
+			h := max(3, c[o]*(badHeight-6)/mostBad)
+			y -= h
+			s.Bad = append(s.Bad, stripBar{x + width*0.08, width * 0.84, y, h, "o-" + o.String()})
+		}
+		if all := bad(c) + c[timeline.OK]; all > 0 {
+			h := max(1, all*(allHeight-4)/mostAll)
+			s.All = append(s.All, stripBar{x + width*0.08, width * 0.84, allHeight - h, h, "o-ok"})
+		}
+	}
+	s.BadMost, s.AllMost = thousands(mostBad), thousands(mostAll)
+	for _, o := range []count{{"", "failed", "o-failed"}, {"", "given up by the caller", "o-cancelled"}, {"", "without an end", "o-unfinished"}} {
+		if slices.ContainsFunc(s.Bad, func(b stripBar) bool { return b.Class == o.Class }) {
+			s.Outcomes = append(s.Outcomes, o)
+		}
+	}
+	s.ticks(first*step, step, columns)
+
+	t := thousands(n) + " requests began " + s.Span
+	switch f := total[timeline.Failed]; {
+	case f == 0:
+		t += ", none of them failed."
+	case f == 1:
+		t += ", one of them failed: the one that began at " + clock(firstBad) + "."
+	case counts[peak][timeline.Failed] > 1 && counts[peak][timeline.Failed] < f:
+		t += fmt.Sprintf(", %s of them failed: between %s and %s, most (%s) in the %s from %s on.", thousands(f), clock(firstBad), clock(lastBad),
+			thousands(counts[peak][timeline.Failed]), s.Step, clock((first+etl.Time(peak))*step))
+	default:
+		t += fmt.Sprintf(", %s of them failed: between %s and %s.", thousands(f), clock(firstBad), clock(lastBad))
+	}
+	s.Words = t
+	const most = 240
+	for i, c := range counts {
+		if bad(c) == 0 {
+			continue
+		}
+		if len(s.Rows) == most {
+			s.Short = true
+			break
+		}
+		at := (first + etl.Time(i)) * step
+		s.Rows = append(s.Rows, []string{at.Time().Format("2006-01-02 15:04:05"), thousands(c[timeline.Failed]), thousands(c[timeline.Cancelled]),
+			thousands(c[timeline.Unfinished]), thousands(bad(c) + c[timeline.OK])})
+	}
+	return s
+}
+
+// stepWords writes a span of time that is a whole number of some unit, to go behind "per".
+func stepWords(t etl.Time) string {
+	for _, u := range []struct {
+		length etl.Time
+		name   string
+	}{{24 * 60 * timeline.Minute, "day"}, {60 * timeline.Minute, "hour"}, {timeline.Minute, "minute"}} {
+		if t%u.length == 0 {
+			return either(int(t/u.length), u.name, plural(int(t/u.length), u.name))
+		}
+	}
+	return either(int(t/etl.Second), "second", plural(int(t/etl.Second), "second"))
+}
+
+// ticks marks times along the strip: four or five.
+func (s *strip) ticks(start, step etl.Time, columns int) {
+	every := max(1, (columns+3)/4)
+	layout := "15:04:05"
+	switch end := start + step*etl.Time(columns); {
+	case start.Time().YearDay() != end.Time().YearDay() || end-start > 24*60*timeline.Minute:
+		layout = "01-02 15:04"
+	case step%timeline.Minute == 0:
+		layout = "15:04"
+	}
+	for i := 0; i < columns; i += every {
+		s.Ticks = append(s.Ticks, tick{percent(100 * float64(i) / float64(columns)), (start + step*etl.Time(i)).Time().Format(layout)})
+	}
+}

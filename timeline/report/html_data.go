@@ -1,0 +1,675 @@
+package report
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/etwhy/etwhy/decode/winerr"
+	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline"
+)
+
+// The data of the interactive part of the HTML report, as web/app.js reads it. It is written in one go, rows first, so
+// that nothing of it has to be held; what rows have in common is in tables behind them, that they refer to by index.
+//
+//	{"base": ms of 1970 that all times count from, "zone": minutes or null, "total": requests, "detailed": of these,
+//	 "rows":     [[id, start, took, who, how, path, client, behind, step, gap, took, step, gap, took, ...], ...],
+//	 "details":  [{...}, ...],      of the requests that are told of event by event
+//	 "who":      [[...], ...],      whose request it is, see [party]
+//	 "how":      [[...], ...],      how it went, see [course]
+//	 "steps":    [[...], ...],      phases without their times, see [stage]
+//	 "verdicts": [[id, title], ...],
+//	 "codes":    [[number, in words], ...],
+//	 "inputs":   [[label, path, 1 = times are whole seconds], ...],
+//	 "strings":  ["", ...]}         all texts, by index; 0 = none
+//
+// Times are whole microseconds: of a row since the row in front of it, of a step since the end of the one in front of it,
+// in details since the base. null = unknown. An id is the difference to the one in front, or the id itself.
+const (
+	maxRows     = 200_000 // requests that are listed: the most urgent ones of more
+	maxClaims   = 5_000   // titles of verdicts of requests that are not told of event by event
+	maxDataText = 4 << 10 // bytes of one text
+)
+
+// A dataTable gives each value an index, in the order in which they come.
+type dataTable[K comparable] struct {
+	index map[K]int
+	list  []K
+}
+
+func (t *dataTable[K]) at(k K) int {
+	i, ok := t.index[k]
+	if !ok {
+		if t.index == nil {
+			t.index = map[K]int{}
+		}
+		i = len(t.list)
+		t.index[k] = i
+		t.list = append(t.list, k)
+	}
+	return i
+}
+
+// A party is whose request it is. Texts are indices.
+type party struct {
+	input                                              int
+	side                                               timeline.Side
+	proxied, loose                                     bool
+	traffic                                            timeline.Traffic
+	pid                                                uint32
+	process, pool, method, origin, server, host, queue int
+}
+
+// A course is how a request went. Texts are indices.
+type course struct {
+	outcome           timeline.Outcome
+	phase             int
+	status, sub       int // sub: -1 = none
+	error, winhttp    timeline.Code
+	verdict           int // -1 = none
+	confidence        timeline.Confidence
+	partial           timeline.Partial
+	restarts          int
+	timer, timerKnown int           // its name, and where its value is known from
+	limit             time.Duration // 0 = none
+}
+
+// A stage is a phase without its times. Texts are indices.
+type stage struct {
+	name, word, detail int
+	outcome            timeline.Outcome
+	error              timeline.Code
+}
+
+// A saying is what verdicts of several requests say alike. Texts are indices.
+type saying struct{ id, title int }
+
+// A htmlDataWriter writes the data. Its tables grow while rows and details are written.
+type htmlDataWriter struct {
+	a        *Analysis
+	w        *bufio.Writer
+	buf      []byte // of the row at hand
+	base     etl.Time
+	texts    dataTable[string]
+	parties  dataTable[party]
+	courses  dataTable[course]
+	stages   dataTable[stage]
+	claims   dataTable[saying]
+	codes    dataTable[timeline.Code]
+	err      error
+	detailed *Details
+}
+
+// htmlData writes the data of the interactive part of the HTML report as one JSON object that can stand in a script
+// element: it has no <, > and &.
+func (a *Analysis) htmlData(w io.Writer) error {
+	d := &htmlDataWriter{a: a, w: bufio.NewWriterSize(w, 1<<16), detailed: a.Details}
+	if d.detailed == nil {
+		d.detailed = NewDetails(a) // chosen, with what is known of them without their events
+	}
+	d.texts.at("")
+	rows := d.rows()
+	for _, r := range rows {
+		if !r.Start.IsZero() && (d.base == 0 || r.Start < d.base) {
+			d.base = r.Start
+		}
+	}
+	d.base -= d.base % etl.Second
+
+	zone := "null"
+	if m, ok := a.zone(); ok {
+		zone = strconv.Itoa(m)
+	}
+	base := int64(0)
+	if d.base != 0 {
+		base = d.base.Time().UnixMilli()
+	}
+	d.print(`{"base":%d,"zone":%s,"total":%d,"detailed":%d`, base, zone, len(a.Requests), min(d.detailed.Len(), len(rows)))
+	d.array("rows", len(rows), func() func(int) {
+		var last timeline.Request
+		number := 0
+		last.Start = d.base
+		return func(i int) {
+			r := rows[i]
+			d.row(r, last.Start, &number)
+			if !r.Start.IsZero() {
+				last.Start = r.Start
+			}
+		}
+	}())
+	told := slices.DeleteFunc(slices.Clone(rows), func(r *timeline.Request) bool { return d.detailed.Of(r.ID) == nil })
+	d.array("details", len(told), func(i int) { d.detail(told[i]) })
+	d.array("who", len(d.parties.list), func(i int) { d.party(d.parties.list[i]) })
+	d.array("how", len(d.courses.list), func(i int) { d.course(d.courses.list[i]) })
+	d.array("steps", len(d.stages.list), func(i int) {
+		t := d.stages.list[i]
+		d.numbers(t.name, t.word, t.detail, int(t.outcome), d.code(t.error))
+	})
+	d.array("verdicts", len(d.claims.list), func(i int) { d.numbers(d.claims.list[i].id, d.claims.list[i].title) })
+	d.array("codes", len(d.codes.list), func(i int) {
+		c := d.codes.list[i]
+		d.numbers(int(c), d.text(code(c)), d.text(winerr.Hex(uint32(c))))
+	})
+	labels := a.badges()
+	d.array("inputs", len(a.Inputs), func(i int) {
+		d.numbers(d.text(labels[i]), d.text(a.Inputs[i].Path), truthNumber(a.coarse(i)))
+	})
+	d.array("strings", len(d.texts.list), func(i int) { d.quote(d.texts.list[i]) })
+	d.print("}")
+	if d.err == nil {
+		d.err = d.w.Flush()
+	}
+	return d.err
+}
+
+// rows returns the requests to list, in their order.
+func (d *htmlDataWriter) rows() []*timeline.Request {
+	all := d.a.Requests
+	if len(all) <= maxRows {
+		return all
+	}
+	listed := make(map[*timeline.Request]bool, maxRows)
+	for _, r := range byUrgency(all)[:maxRows] {
+		listed[r] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(r *timeline.Request) bool { return !listed[r] })
+}
+
+// byUrgency returns requests with those in front of which there is most to tell: failed ones, then the slowest.
+func byUrgency(list []*timeline.Request) []*timeline.Request {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(x, y *timeline.Request) int {
+		return cmp.Or(cmp.Compare(urgency(y), urgency(x)), cmp.Compare(y.Duration(), x.Duration()))
+	})
+	return list
+}
+
+func (d *htmlDataWriter) print(format string, args ...any) {
+	d.flush(fmt.Appendf(d.buf[:0], format, args...))
+}
+
+func (d *htmlDataWriter) flush(buf []byte) {
+	if d.buf = buf; d.err == nil {
+		_, d.err = d.w.Write(buf)
+	}
+}
+
+// array writes a member that is a list, an element a line. An element is what the function writes.
+func (d *htmlDataWriter) array(name string, n int, element func(i int)) {
+	d.print(",\n%q:[", name)
+	for i := range n {
+		if i > 0 {
+			d.print(",\n")
+		}
+		element(i)
+	}
+	d.print("]")
+}
+
+// numbers writes a list of numbers.
+func (d *htmlDataWriter) numbers(list ...int) {
+	buf := append(d.buf[:0], '[')
+	for i, n := range list {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = strconv.AppendInt(buf, int64(n), 10)
+	}
+	d.flush(append(buf, ']'))
+}
+
+// quote writes a text as JSON that can stand in a script element.
+func (d *htmlDataWriter) quote(s string) {
+	b, err := json.Marshal(s) // escapes <, > and & as well as U+2028 and U+2029
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	d.flush(append(d.buf[:0], b...))
+}
+
+// text returns the index of a text, made harmless: what is not printable is shown as in a Go string, so that no mark in
+// it turns others around. A very long one is cut, and says so.
+func (d *htmlDataWriter) text(s string) int { return d.texts.at(clean(excerpt(s, maxDataText))) }
+
+// excerpt cuts a text that is longer than max bytes, and says how long it is.
+func excerpt(s string, max int) string {
+	if len(s) <= max {
+		return s
+	}
+	cut := max
+	for cut > max-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + " ... (" + thousands(len(s)) + " bytes)"
+}
+
+// code returns a code, and has its name written with the others.
+func (d *htmlDataWriter) code(c timeline.Code) int {
+	if c != 0 {
+		d.codes.at(c)
+	}
+	return int(c)
+}
+
+func truthNumber(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// micros is a moment in microseconds since the base.
+func (d *htmlDataWriter) micros(t etl.Time) int64 {
+	const ticks = int64(time.Microsecond / 100)
+	n := int64(t - d.base)
+	if n < 0 {
+		n -= ticks - 1
+	}
+	return n / ticks
+}
+
+// appendSpan adds how long something took in microseconds, or null.
+func (d *htmlDataWriter) appendSpan(buf []byte, start, end etl.Time) []byte {
+	if start.IsZero() || end.IsZero() {
+		return append(buf, "null"...)
+	}
+	return strconv.AppendInt(buf, d.micros(end)-d.micros(start), 10)
+}
+
+// row writes a request of the list. previous is the start of the one in front of it, number its number.
+func (d *htmlDataWriter) row(r *timeline.Request, previous etl.Time, number *int) {
+	buf := append(d.buf[:0], '[')
+	if n, err := strconv.Atoi(strings.TrimPrefix(r.ID, "r")); err == nil && "r"+strconv.Itoa(n) == r.ID {
+		buf = strconv.AppendInt(buf, int64(n-*number), 10)
+		*number = n
+	} else {
+		id, _ := json.Marshal(clean(r.ID))
+		buf = append(buf, id...)
+	}
+	buf = d.appendSpan(append(buf, ','), previous, r.Start)
+	buf = d.appendSpan(append(buf, ','), begin(r), r.End)
+	origin, path := split(excerpt(r.URL, maxDataText))
+	client := r.Client
+	if i := strings.LastIndexByte(client, ':'); i >= 0 && strings.IndexByte(client, '.') >= 0 || strings.HasPrefix(client, "[") {
+		client = client[:max(i, 0)] // ports are of details
+	}
+	for _, n := range [...]int{d.who(r, origin), d.how(r), d.texts.at(clean(path)), d.text(client)} {
+		buf = strconv.AppendInt(append(buf, ','), int64(n), 10)
+	}
+	buf = d.appendBehind(append(buf, ','), r)
+	buf = append(d.appendSteps(buf, r.Side, r.Phases, r.Start), ']')
+	d.flush(buf)
+}
+
+// split parts a URL where its path begins. The part in front of it is common to many requests.
+func split(url string) (origin, path string) {
+	from := 0
+	if i := strings.Index(url, "://"); i >= 0 && i < 10 {
+		from = i + len("://")
+	}
+	if i := strings.IndexByte(url[from:], '/'); i >= 0 {
+		return url[:from+i], url[from+i:]
+	}
+	return "", url
+}
+
+// appendSteps adds three numbers for each phase.
+func (d *htmlDataWriter) appendSteps(buf []byte, side timeline.Side, phases []timeline.Phase, from etl.Time) []byte {
+	for i := range phases {
+		p := &phases[i]
+		kind := stage{d.text(string(p.Name)), d.text(phaseWord(side, p)), d.text(p.Detail), p.Outcome, p.Error}
+		buf = strconv.AppendInt(append(buf, ','), int64(d.stages.at(kind)), 10)
+		buf = d.appendSpan(append(buf, ','), from, p.Start)
+		buf = d.appendSpan(append(buf, ','), p.Start, p.End)
+		from = cmp.Or(p.End, p.Start, from)
+	}
+	return buf
+}
+
+// appendBehind adds what the content server tells of a request: [input, start, took, status, sub, steps ...], or 0.
+func (d *htmlDataWriter) appendBehind(buf []byte, r *timeline.Request) []byte {
+	b := r.Behind
+	if b == nil || b.Start.IsZero() {
+		return append(buf, '0')
+	}
+	buf = strconv.AppendInt(append(buf, '['), int64(b.Input), 10)
+	buf = d.appendSpan(append(buf, ','), r.Start, b.Start)
+	end := b.End
+	if b.Took != 0 {
+		end = b.Start.Add(b.Took)
+	}
+	buf = d.appendSpan(append(buf, ','), b.Start, end)
+	sub := -1
+	if b.HasSub {
+		sub = b.SubStatus
+	}
+	buf = fmt.Appendf(buf, ",%d,%d", b.Status, sub)
+	return append(d.appendSteps(buf, timeline.Server, b.Phases, b.Start), ']')
+}
+
+func (d *htmlDataWriter) who(r *timeline.Request, origin string) int {
+	return d.parties.at(party{
+		input: r.Input, side: r.Side, proxied: r.Proxied, loose: r.Loose, traffic: r.Traffic, pid: r.PID,
+		process: d.text(r.Process), pool: d.text(r.AppPool), method: d.text(r.Method), origin: d.texts.at(clean(origin)),
+		server: d.text(r.Server), host: d.text(r.Host), queue: d.text(r.Queue),
+	})
+}
+
+func (d *htmlDataWriter) party(p party) {
+	d.numbers(p.input, int(p.side), truthNumber(p.proxied), truthNumber(p.loose), int(p.traffic), int(p.pid),
+		p.process, p.pool, p.method, p.origin, p.server, p.host, p.queue)
+}
+
+func (d *htmlDataWriter) how(r *timeline.Request) int {
+	c := course{
+		outcome: r.Outcome, phase: d.text(string(r.Phase)), status: r.Status, sub: -1, error: r.Error, winhttp: r.WinHTTP.Code,
+		verdict: -1, partial: r.Partial, restarts: r.Restarts,
+	}
+	if r.HasSub {
+		c.sub = r.SubStatus
+	}
+	if v := r.Verdict; v != nil {
+		title := ""
+		if len(d.claims.list) < maxClaims || d.detailed.Of(r.ID) != nil {
+			title = v.Title
+		}
+		c.verdict, c.confidence = d.claims.at(saying{d.text(v.ID), d.text(title)}), v.Confidence
+	}
+	if t := r.Timer; t != nil {
+		c.timer, c.timerKnown, c.limit = d.text(t.Name), d.text(timerSources[t.Source]), t.Limit
+	}
+	return d.courses.at(c)
+}
+
+func (d *htmlDataWriter) course(c course) {
+	d.numbers(int(c.outcome), c.phase, c.status, c.sub, d.code(c.error), d.code(c.winhttp), c.verdict, int(c.confidence),
+		int(c.partial), c.restarts, c.timer, c.timerKnown, int(c.limit/time.Microsecond))
+}
+
+// A taleLine is a line of what the files tell of a request, in the order of time.
+type taleLine struct {
+	at     etl.Time // by the clock of the request's machine; 0 = unknown
+	until  etl.Time // 0 = it is no span, or has no end
+	input  int
+	kind   taleKind
+	head   string // which event: WebIO 134; or which phase
+	text   string
+	by     string // how it is known to be about this request
+	key    bool   // the verdict rests on it
+	moment *Moment
+}
+
+// A taleKind orders what happened at the same time.
+type taleKind int
+
+const (
+	toldPhase taleKind = iota
+	toldAttempt
+	toldEvent
+	toldOmitted
+	toldEvidence
+	toldRelated
+	toldEnd // of a phase that did not go well
+)
+
+// tale returns what the files tell of a request, all on the clock of its machine.
+func (a *Analysis) tale(r *timeline.Request, t *Detail) []taleLine {
+	var out []taleLine
+	phases := func(input int, side timeline.Side, list []timeline.Phase) {
+		for i := range list {
+			p := &list[i]
+			x := taleLine{at: p.Start, until: p.End, input: input, kind: toldPhase, head: phaseWord(side, p), text: p.Detail}
+			if p.Name == timeline.PhaseReceive || p.Detail == "pool" {
+				x.text = "" // its word says it
+			}
+			if !p.Start.IsZero() {
+				out = append(out, x)
+			}
+			if p.Outcome == timeline.Failed || p.Outcome == timeline.Cancelled {
+				x.at, x.until, x.kind, x.text = p.End, 0, toldEnd, p.Outcome.String()
+				if p.Error != 0 {
+					x.text += ": " + code(p.Error)
+				}
+				out = append(out, x)
+			}
+		}
+	}
+	phases(r.Input, r.Side, r.Phases)
+	if r.Behind != nil {
+		phases(r.Behind.Input, timeline.Server, r.Behind.Phases)
+	}
+	if len(r.Attempts) > 1 {
+		for i, x := range r.Attempts {
+			text := x.URL
+			switch {
+			case x.Error != 0:
+				text += ": " + code(x.Error)
+			case x.Status != 0:
+				text += ": answered " + strconv.Itoa(x.Status)
+			}
+			out = append(out, taleLine{at: x.Start, input: r.Input, kind: toldAttempt, head: "attempt " + strconv.Itoa(i+1), text: text})
+		}
+	}
+	first := len(out)
+	for i := range t.Moments {
+		m := &t.Moments[i]
+		at := m.Time.Add(a.shift(m.Input, r.Input))
+		if t.Omitted > 0 && i == max(t.tail, 0) {
+			out = append(out, taleLine{at: at, input: m.Input, kind: toldOmitted, text: fmt.Sprintf(
+				"%s between these two left out: etwhy events --id %s shows all.", plural(t.Omitted, "event"), r.ID)})
+		}
+		out = append(out, taleLine{
+			at: at, input: m.Input, kind: toldEvent, head: strings.TrimSpace(m.Source + " " + strconv.Itoa(int(m.ID))),
+			text: cmp.Or(m.Text, m.Event), moment: m,
+		})
+	}
+	// An event that the verdict quotes is one of the trace: it is told once, in the verdict's words.
+	quoted := func(e timeline.Evidence, head, text string) bool {
+		for i := first; i < len(out); i++ {
+			x := &out[i]
+			if x.moment != nil && x.input == e.Input && x.moment.Time == e.Time && x.head == head && !x.key {
+				x.text, x.key = text, true
+				return true
+			}
+		}
+		return false
+	}
+	if v := r.Verdict; v != nil {
+		for _, e := range v.Evidence {
+			head, text := source.FindString(e.Text), e.Text
+			text, head = text[len(head):], strings.TrimSpace(head)
+			if quoted(e, head, text) {
+				continue
+			}
+			x := taleLine{input: e.Input, kind: toldEvidence, head: head, text: text, key: true}
+			if !e.Time.IsZero() {
+				x.at = e.Time.Add(a.shift(e.Input, r.Input))
+			}
+			out = append(out, x)
+		}
+	}
+	for _, q := range r.Related {
+		by := q.By
+		if q.Confidence == timeline.Possible {
+			by = strings.TrimSpace("not joined, since it may be of another request; " + by)
+		}
+		x := taleLine{input: q.Input, kind: toldRelated, text: q.Text, by: by}
+		if !q.Time.IsZero() {
+			x.at = q.Time.Add(a.shift(q.Input, r.Input))
+		}
+		if i := slices.IndexFunc(out, func(o taleLine) bool {
+			return o.kind == toldEvidence && o.input == x.input && o.at == x.at && o.text == x.text
+		}); i >= 0 {
+			out[i].by = by
+			continue
+		}
+		out = append(out, x)
+	}
+	// What is cut to whole seconds was later than it says; what has no time is told at the end.
+	when := func(x taleLine) etl.Time {
+		switch {
+		case x.at.IsZero():
+			return 1<<63 - 1
+		case a.coarse(x.input) && x.kind >= toldEvidence:
+			return x.at + etl.Second - 1
+		}
+		return x.at
+	}
+	slices.SortStableFunc(out, func(x, y taleLine) int {
+		return cmp.Or(cmp.Compare(when(x), when(y)), cmp.Compare(x.kind, y.kind))
+	})
+	return out
+}
+
+// detail writes what is known of one request besides its row: an object with
+//
+//	id, facts [[label, text], ...], verdict {open, context, do, find, not [[why], ...], atLeast},
+//	tale [[at, took, input, kind, head, text, by, 1 = key, level, event, message, name, value, ...], ...],
+//	diaries [input, ...], unread
+//
+// with texts as indices. The part behind "key" is of events of traces only.
+func (d *htmlDataWriter) detail(r *timeline.Request) {
+	t := d.detailed.Of(r.ID)
+	id, _ := json.Marshal(clean(r.ID))
+	d.print(`{"id":%s,"facts":[`, id)
+	for i, f := range d.a.requestFacts(r) {
+		if i > 0 {
+			d.print(",")
+		}
+		d.numbers(d.text(f.Name), d.text(f.Value))
+	}
+	d.print("]")
+	if v := r.Verdict; v != nil {
+		d.print(`,"open":%d,"atLeast":%d`, d.text(v.Open), truthNumber(v.AtLeast))
+		d.member("context", v.Context)
+		d.member("do", v.DoNow)
+		d.member("find", v.FindOut)
+		var not []string
+		for _, x := range v.Rejected {
+			not = append(not, x.Why)
+		}
+		d.member("not", not)
+	}
+	if t.Unread > 0 {
+		d.print(`,"unread":%d`, t.Unread)
+	}
+	if len(t.Diaries) > 0 {
+		var inputs []int
+		for _, x := range t.Diaries {
+			inputs = append(inputs, x.Input)
+		}
+		d.print(`,"diaries":`)
+		d.numbers(inputs...)
+	}
+	d.print(`,"tale":[`)
+	for i, x := range d.a.tale(r, t) {
+		if i > 0 {
+			d.print(",\n")
+		}
+		d.line(x)
+	}
+	d.print("]}")
+}
+
+// member writes a list of texts.
+func (d *htmlDataWriter) member(name string, texts []string) {
+	if len(texts) == 0 {
+		return
+	}
+	list := make([]int, len(texts))
+	for i, t := range texts {
+		list[i] = d.text(t)
+	}
+	d.print(",%q:", name)
+	d.numbers(list...)
+}
+
+// line writes a line of a tale.
+func (d *htmlDataWriter) line(x taleLine) {
+	buf := append(d.buf[:0], '[')
+	if x.at.IsZero() {
+		buf = append(buf, "null"...)
+	} else {
+		buf = strconv.AppendInt(buf, d.micros(x.at), 10)
+	}
+	buf = d.appendSpan(append(buf, ','), x.at, x.until)
+	numbers := []int{x.input, int(x.kind), d.text(x.head), d.text(x.text), d.text(x.by), truthNumber(x.key)}
+	if m := x.moment; m != nil {
+		message := m.Text
+		if message == x.text {
+			message = "" // told already
+		}
+		numbers = append(numbers, int(m.Level), d.text(m.Event), d.text(message))
+		for _, f := range m.Fields {
+			numbers = append(numbers, d.text(f.Name), d.text(f.Value))
+		}
+	}
+	for _, n := range numbers {
+		buf = strconv.AppendInt(append(buf, ','), int64(n), 10)
+	}
+	d.flush(append(buf, ']'))
+}
+
+// requestFacts returns what is known of a request that its row has no room for.
+func (a *Analysis) requestFacts(r *timeline.Request) []Field {
+	var out []Field
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, Field{name, value})
+		}
+	}
+	add("Client", r.Client)
+	if in := a.inputAt(r.Input); in != nil {
+		add("Machine", in.Machine)
+	}
+	add("Farm", r.Farm)
+	if m := r.MadeBy; m != nil {
+		add("Status set by", strings.Join(slices.DeleteFunc([]string{m.Module, m.Tier}, func(s string) bool { return s == "" }), ", "))
+	}
+	if w := r.WinHTTP; w.Code != 0 {
+		add("WinHTTP reports", code(w.Code)+" ("+hresult(w.Code)+"), known from the "+map[timeline.CodeSource]string{
+			timeline.FromTrace: "trace", timeline.FromLog: "log", timeline.FromTable: "table of codes",
+		}[w.From])
+	}
+	if c := r.Connection; c != nil {
+		words := strings.Trim(c.Local+" > "+c.Remote, " >")
+		switch {
+		case c.Reused && c.Idle > 0:
+			words += ", used again after " + took(c.Idle)
+		case c.Reused:
+			words += ", used again"
+		default:
+			words += ", new"
+		}
+		add("Connection", words)
+	}
+	add("X-ARR-LOG-ID", r.LogID)
+	if r.Activity != (etl.GUID{}) {
+		add("Activity", r.Activity.String())
+	}
+	return out
+}
+
+// badges returns the labels of all inputs: those of the same name say which file it is.
+func (a *Analysis) badges() []string {
+	out := make([]string, len(a.Inputs))
+	count := map[string]int{}
+	for i := range out {
+		out[i] = a.label(i)
+		count[out[i]]++
+	}
+	for i, l := range out {
+		if count[l] > 1 {
+			out[i] = l + " " + shortPath(a.Inputs[i].Path)
+		}
+	}
+	return out
+}
