@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/csv"
 	hexcode "encoding/hex"
+	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,6 +33,7 @@ import (
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/etl/etltest"
 	"github.com/etwhy/etwhy/timeline/incident/incidenttest"
+	"github.com/etwhy/etwhy/timeline/redact"
 )
 
 // A class says what a planted text is, and so which redaction has to take it out.
@@ -94,10 +98,11 @@ type canaries struct {
 	byName map[string]*canary
 	byText map[string]*canary
 	files  map[string][]*canary // by the file that they are planted in
+	forms  map[*canary]string   // as they stand there, if encoded
 }
 
 func newCanaries() *canaries {
-	return &canaries{map[string]*canary{}, map[string]*canary{}, map[string][]*canary{}}
+	return &canaries{map[string]*canary{}, map[string]*canary{}, map[string][]*canary{}, map[*canary]string{}}
 }
 
 // plant returns the canary of a class and name, a new one if there is none yet.
@@ -136,7 +141,10 @@ func (p *canaries) fill(file, kind, name string) string {
 		return encode([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encode([]byte(payload)) + "." +
 			p.plant(file, shape, name) + "Xb3pVw9RkTq7LmZs2NcYf4HgJd8UaE6i"
 	case "basic":
-		return base64.StdEncoding.EncodeToString([]byte("svc:pw-" + p.plant(file, credential, name)))
+		text := p.plant(file, credential, name)
+		form := base64.StdEncoding.EncodeToString([]byte("svc:pw-" + text))
+		p.forms[p.byText[text]] = form
+		return form
 	case "cert":
 		return "MIIDdzCCAl+gAwIBAgIEAgAAuTANBgkqhkiG9w0BAQUFADBaMQswCQYDVQQGEwJ" + p.plant(file, cert, name) + "RTESMBAGA1UE"
 	}
@@ -637,8 +645,10 @@ func TestCanaries(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			leaks := map[*canary][]place{}
 			seen := map[*canary]bool{}
+			var docs []document
 			for _, p := range products {
 				for _, d := range p.documents(t, in.path, redactFlags(mode, key)...) {
+					docs = append(docs, d)
 					for _, at := range planted.find(d) {
 						seen[at.canary] = true
 						if p.forbidden(mode, at.canary.class) {
@@ -647,11 +657,38 @@ func TestCanaries(t *testing.T) {
 					}
 				}
 			}
-			if mode == "none" {
+			switch mode {
+			case "none":
 				planted.shown(t, seen)
+			case "secrets":
+				checkSecrets(t, docs)
 			}
 			reportLeaks(t, leaks)
 		})
+	}
+}
+
+// checkSecrets runs check-secrets over documents, which must find nothing.
+func checkSecrets(t *testing.T, docs []document) {
+	t.Helper()
+	dir := t.TempDir()
+	args := []string{"check-secrets"}
+	for _, d := range docs {
+		path := filepath.Join(dir, strings.ReplaceAll(d.name, "/", "_"))
+		if err := os.WriteFile(path, d.data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(args, strings.NewReader(""), &stdout, &stderr); code == exitOK {
+		return
+	}
+	t.Errorf("check-secrets finds something where secrets are masked: %s%s", &stdout, &stderr)
+	for _, d := range docs {
+		for f := range redact.Find(d.data) {
+			t.Logf("%s: %s: %s", d.name, f.Rule, excerpt(d.data, f.Start, f.End))
+		}
 	}
 }
 
@@ -680,22 +717,405 @@ func reportLeaks(t *testing.T, leaks map[*canary][]place) {
 // shown checks that most of what was planted is shown as long as nothing is masked: else that nothing leaks says nothing.
 func (p *canaries) shown(t *testing.T, seen map[*canary]bool) {
 	t.Helper()
-	total, there := map[class]int{}, map[class]int{}
+	type group struct {
+		letter byte
+		swept  bool
+	}
+	total, there := map[group]int{}, map[group]int{}
 	var missing []string
 	for _, c := range p.byName {
-		total[c.class]++
+		g := group{c.class.letter(), strings.HasPrefix(c.name, "sweep.")}
+		total[g]++
 		if seen[c] {
-			there[c.class]++
-		} else if os.Getenv("SWEEP") != "" || !strings.HasPrefix(c.name, "sweep.") {
+			there[g]++
+		} else {
 			missing = append(missing, string(c.class)+" "+c.name)
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(total)) {
-		t.Logf("%s: %d of %d shown", kind, there[kind], total[kind])
-		if there[kind]*10 < total[kind]*6 {
-			t.Errorf("%s: of %d texts %d are shown with --redact none", kind, total[kind], there[kind])
+	for g, n := range total {
+		least := 50
+		if g.swept {
+			least = 90
+		}
+		if there[g]*100 < n*least {
+			t.Errorf("of %d texts of group %c (of a schema: %t) only %d are shown with --redact none", n, g.letter, g.swept, there[g])
 		}
 	}
 	slices.Sort(missing)
 	t.Logf("nowhere: %s", strings.Join(missing, ", "))
 }
+
+// written runs a command that should succeed, and returns what it wrote.
+func written(t testing.TB, args ...string) []byte {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := run(args, strings.NewReader(""), &stdout, &stderr); code > exitFailed {
+		t.Fatalf("%s: exit %d: %s", strings.Join(args, " "), code, &stderr)
+	}
+	return stdout.Bytes()
+}
+
+// What --redact identities and strict may change of analyze -f json, by key. Under the others everything stays as it is.
+var mayChange = map[string][]string{
+	"identities": {"url", "host", "server", "client", "local", "remote", "log_id", "text", "title", "next_steps", "context", "why", "path", "container", "machine",
+		"input", "clock_offset_from", "process", "app_pool", "farm", "error", "detail", "note"},
+	"strict": {"name", "method", "module"},
+}
+
+// aliases are keys whose values stand for one and the same thing wherever they are.
+var aliases = []string{"host", "server", "client", "machine", "input", "path", "process", "app_pool", "farm"}
+
+// Redaction changes names and nothing else: the same requests with the same verdicts, joined in the same way. What is
+// one name stays one, and what are two stay two, in all formats.
+func TestRedactedJoins(t *testing.T) {
+	_, in := plantedIncident(t)
+	key := keyFile(t, testKey)
+	plain := analysisOf(t, written(t, "analyze", "-q", "-f", "json", "--redact", "none", in.path))
+	for _, mode := range []string{"secrets", "identities", "strict"} {
+		t.Run(mode, func(t *testing.T) {
+			flags := append(redactFlags(mode, key), "-q", in.path)
+			raw := written(t, append([]string{"analyze", "-f", "json"}, flags...)...)
+			masked := analysisOf(t, raw)
+			c := comparison{t: t, may: slices.Concat(mayChange["identities"], mayChange["strict"]), to: map[string]map[string]string{}, from: map[string]map[string]string{}}
+			if mode != "strict" {
+				c.may = mayChange["identities"]
+			}
+			c.compare("", "", plain, masked)
+			if len(c.to["server"]) < 3 || len(c.to["input"]) < 10 {
+				t.Errorf("%d servers and %d inputs are too few to say anything", len(c.to["server"]), len(c.to["input"]))
+			}
+
+			// The rows of CSV have the names of JSON, and the texts those of the servers.
+			requests := masked.(map[string]any)["requests"].([]any)
+			byID := map[string]map[string]any{}
+			for _, r := range requests {
+				r := r.(map[string]any)
+				byID[r["id"].(string)] = r
+			}
+			for _, command := range []string{"analyze", "timeline"} {
+				for _, row := range tableOf(t, written(t, append([]string{command, "-f", "csv"}, flags...)...)) {
+					r := byID[cmp.Or(row["id"], row["request_id"])]
+					if r == nil {
+						t.Errorf("%s: no request %q in JSON", command, cmp.Or(row["id"], row["request_id"]))
+						continue
+					}
+					for _, name := range []string{"server", "url", "process", "app_pool", "input"} {
+						if want, _ := r[name].(string); strings.TrimPrefix(row[name], "'") != want {
+							t.Errorf("%s: %s of %s is %q in CSV, %q in JSON", command, name, r["id"], row[name], want)
+						}
+					}
+				}
+			}
+			for _, format := range []string{"table", "text", "markdown", "html", "har", "perfetto", "otlp"} {
+				text := func(flags ...string) string {
+					return html.UnescapeString(string(written(t, append([]string{"analyze", "-q", "-f", format, in.path}, flags...)...)))
+				}
+				before, after := text("--redact", "none"), text(redactFlags(mode, key)...)
+				there := 0
+				for was, is := range c.to["server"] {
+					if strings.Contains(before, was) {
+						there++
+						if !strings.Contains(after, is) {
+							t.Errorf("%s: nothing of server %s, as %s is called in JSON", format, is, was)
+						}
+					}
+				}
+				if there < 2 {
+					t.Errorf("%s: it names %d of the servers", format, there)
+				}
+			}
+		})
+	}
+}
+
+func analysisOf(t testing.TB, data []byte) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	delete(v.(map[string]any), "redaction")
+	return v
+}
+
+// tableOf returns the rows of CSV by the names of their columns.
+func tableOf(t testing.TB, data []byte) []map[string]string {
+	t.Helper()
+	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err != nil || len(rows) == 0 {
+		t.Fatalf("no CSV: %v", err)
+	}
+	var out []map[string]string
+	for _, row := range rows[1:] {
+		m := map[string]string{}
+		for i, v := range row {
+			m[rows[0][i]] = v
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// A comparison goes over two analyses that should differ in names alone.
+type comparison struct {
+	t        *testing.T
+	may      []string                     // keys whose values may differ
+	to, from map[string]map[string]string // by key of aliases
+}
+
+func (c *comparison) compare(at, key string, a, b any) {
+	c.t.Helper()
+	switch a := a.(type) {
+	case map[string]any:
+		m, ok := b.(map[string]any)
+		if !ok || len(m) != len(a) {
+			c.t.Errorf("%s: other keys", at)
+			return
+		}
+		for _, k := range slices.Sorted(maps.Keys(a)) {
+			if _, ok := m[k]; !ok {
+				c.t.Errorf("%s.%s is gone", at, k)
+				continue
+			}
+			c.compare(at+"."+k, k, a[k], m[k])
+		}
+	case []any:
+		list, ok := b.([]any)
+		if !ok || len(list) != len(a) {
+			c.t.Errorf("%s: %d elements, and masked %v", at, len(a), b)
+			return
+		}
+		for i := range a {
+			c.compare(fmt.Sprintf("%s.%d", at, i), key, a[i], list[i])
+		}
+	case string:
+		s, ok := b.(string)
+		if !ok || s != a && !slices.Contains(c.may, key) {
+			c.t.Errorf("%s: %q became %v", at, a, b)
+			return
+		}
+		if !slices.Contains(aliases, key) {
+			return
+		}
+		if c.to[key] == nil {
+			c.to[key], c.from[key] = map[string]string{}, map[string]string{}
+		}
+		if was, ok := c.to[key][a]; ok && was != s {
+			c.t.Errorf("%s: %q is %q here, and %q elsewhere", at, a, s, was)
+		}
+		if was, ok := c.from[key][s]; ok && was != a {
+			c.t.Errorf("%s: both %q and %q are %q", at, was, a, s)
+		}
+		c.to[key][a], c.from[key][s] = s, a
+	default:
+		if a != b {
+			c.t.Errorf("%s: %v became %v", at, a, b)
+		}
+	}
+}
+
+// A ticket has the same bytes each time with the same key; with another one, other pseudonyms. The list of pseudonyms,
+// which is not in it, has all that are.
+func TestPseudonyms(t *testing.T) {
+	planted, in := plantedIncident(t)
+	dir := t.TempDir()
+	names := filepath.Join(dir, "names.csv")
+	ticket := func(key string, more ...string) []byte {
+		return written(t, append([]string{"ticket", "-q", "-o", "-", "--redact", "identities", "--redact-key", key, in.path}, more...)...)
+	}
+	key, other := keyFile(t, testKey), keyFile(t, otherKey)
+	one := ticket(key, "--redact-names", names)
+	if !bytes.Equal(one, ticket(key)) {
+		t.Error("another ticket with the same key has other bytes")
+	}
+	two := ticket(other)
+	if bytes.Equal(one, two) {
+		t.Error("a ticket with another key has the same bytes")
+	}
+	list, err := os.ReadFile(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]string{}
+	originals := map[string]bool{}
+	for _, row := range tableOf(t, list) {
+		if was, ok := listed[row["pseudonym"]]; ok {
+			t.Errorf("%s stands for %q and for %q", row["pseudonym"], was, row["original"])
+		}
+		listed[row["pseudonym"]] = row["original"]
+		originals[strings.ToLower(row["original"])] = true
+	}
+	if len(planted.find(document{"names.csv", list})) < 50 {
+		t.Errorf("names.csv has few of the names: %s", list)
+	}
+	pseudonym := regexp.MustCompile(`\b(?:host|domain|user|sid|mac|name)-[0-9a-f]{4,}\b`)
+	z, err := zip.NewReader(bytes.NewReader(one), int64(len(one)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err = fs.WalkDir(z, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(z, name)
+		for _, p := range pseudonym.FindAllString(string(data), -1) {
+			n++
+			if _, ok := listed[p]; !ok {
+				t.Errorf("%s: %s is not in the list of pseudonyms", name, p)
+			}
+		}
+		return err
+	})
+	if err != nil || n < 50 {
+		t.Errorf("%d pseudonyms in the ticket, %v", n, err)
+	}
+	for _, c := range []struct {
+		class class
+		name  string
+	}{{host, "arr"}, {host, "web"}, {ip, "web"}, {user, "freb.user"}} {
+		text := planted.plant("", c.class, c.name)
+		if !originals[strings.ToLower(text)] {
+			t.Errorf("the list of pseudonyms has no %s %s (%s)", c.class, c.name, text)
+		}
+	}
+	// The other key's list tells the two apart.
+	written(t, "ticket", "-q", "-o", "-", "--force", "--redact", "identities", "--redact-key", other, "--redact-names", names, in.path)
+	list, err = os.ReadFile(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range tableOf(t, list) {
+		if was, ok := listed[row["pseudonym"]]; ok && was == row["original"] && row["pseudonym"] != row["original"] {
+			t.Errorf("%s is %s with either key", row["original"], row["pseudonym"])
+		}
+	}
+}
+
+// Of the secrets in the files, check-secrets finds each one that has the shape of a secret.
+func TestCheckSecretsFinds(t *testing.T) {
+	planted, in := plantedIncident(t)
+	n := 0
+	for _, name := range slices.Sorted(maps.Keys(in.sources)) {
+		text := bytes.ReplaceAll(in.sources[name], []byte{0}, nil)
+		found := slices.Collect(redact.Find(text))
+		var stdout, stderr bytes.Buffer
+		code := run([]string{"check-secrets", filepath.Join(in.path, filepath.FromSlash(name))}, strings.NewReader(""), &stdout, &stderr)
+		if (code == exitFailed) != (len(found) > 0) || code > exitFailed || stderr.Len() > 0 {
+			t.Errorf("%s: exit %d with %d findings, %s", name, code, len(found), &stderr)
+		}
+		for _, at := range planted.find(document{name, stdout.Bytes()}) {
+			if at.canary.class.isSecret() {
+				t.Errorf("%s: the answer shows what was found: %s", name, at)
+			}
+		}
+		for _, c := range planted.in(name) {
+			if !c.class.hasShape() {
+				continue
+			}
+			n++
+			form := []byte(cmp.Or(planted.forms[c], c.text))
+			at := bytes.Index(text, form)
+			if at < 0 {
+				t.Errorf("%s: %v is not in it", name, c)
+				continue
+			}
+			if !slices.ContainsFunc(found, func(f redact.Finding) bool { return f.Start <= at && at+len(form) <= f.End }) {
+				t.Errorf("%s: %v is not found\n\t%s", name, c, excerpt(text, at, at+len(form)))
+			}
+		}
+	}
+	if n < 60 {
+		t.Errorf("only %d secrets with a shape", n)
+	}
+}
+
+// in returns what was planted in a file, which may have been compiled from a text.
+func (p *canaries) in(name string) []*canary {
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	for _, source := range []string{name, stem + ".etl.txt", stem + ".freb.txt", stem + ".events.txt"} {
+		if list := p.files[source]; list != nil {
+			return list
+		}
+	}
+	return nil
+}
+
+// In the cases of the project nobody is named either: no machine, no address, no host of their files.
+func TestCasesNameNobody(t *testing.T) {
+	var (
+		machine = regexp.MustCompile(`^[A-Z]+[0-9]+$`)
+		address = regexp.MustCompile(`\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`)
+		dotted  = regexp.MustCompile(`(?i)\b[a-z0-9-]+\.(?:example|contoso\.com)\b`)
+	)
+	key := keyFile(t, testKey)
+	root := os.DirFS("../../testdata/cases")
+	cases, err := fs.Glob(root, "*/case.txt")
+	if err != nil || len(cases) < 50 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	for _, c := range cases {
+		name, _, _ := strings.Cut(c, "/")
+		t.Run(name, func(t *testing.T) {
+			sub, err := fs.Sub(root, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made, err := incidenttest.Folder(sub)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(t.TempDir(), "case")
+			if err := os.CopyFS(dir, made); err != nil {
+				t.Fatal(err)
+			}
+			known := map[string]bool{}
+			err = fs.WalkDir(sub, ".", func(path string, d fs.DirEntry, err error) error {
+				if err != nil || d.Name() == "case.txt" || d.Name() == "answer.txt" {
+					return err
+				}
+				if d.IsDir() {
+					if machine.MatchString(d.Name()) {
+						known[strings.ToLower(d.Name())] = true
+					}
+					return nil
+				}
+				data, err := fs.ReadFile(sub, path)
+				for _, a := range address.FindAllString(string(data), -1) {
+					if ip, err := netip.ParseAddr(a); err == nil && !ip.IsLoopback() && !ip.IsUnspecified() && !strings.HasSuffix(a, ".0.0") && ip.As4()[0] >= 10 && ip.As4()[0] != 255 {
+						known[a] = true
+					}
+				}
+				for _, h := range dotted.FindAllString(string(data), -1) {
+					known[strings.ToLower(h)] = true
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, format := range []string{"table", "json", "markdown", "html", "har"} {
+				data := bytes.ToLower(written(t, "analyze", "-q", "--all-traffic", "-f", format, "--redact", "identities", "--redact-key", key, dir))
+				data = bytes.ReplaceAll(data, []byte("server:10.0.0.12"), nil) // of the page's help for its filter
+				for _, name := range slices.Sorted(maps.Keys(known)) {
+					for at := 0; ; {
+						i := bytes.Index(data[at:], []byte(name))
+						if i < 0 {
+							break
+						}
+						from, to := at+i, at+i+len(name)
+						at = to
+						if from > 0 && isPart(data[from-1]) || to < len(data) && isPart(data[to]) {
+							continue
+						}
+						t.Errorf("%s: %s: %s", format, name, excerpt(data, from, to))
+						break
+					}
+				}
+			}
+		})
+	}
+}
+
+// isPart reports whether a character is one of a word or a number.
+func isPart(c byte) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' }

@@ -67,6 +67,24 @@ func treatmentOf(name string) treatment {
 // IsBody reports whether a field of an event holds the content of messages, going by its name.
 func IsBody(name string) bool { return treatmentOf(name) == asBody }
 
+// IsCredential reports whether the value of a header is a credential, going by its name.
+func IsCredential(header string) bool {
+	return header != "" && credentialHeader([]byte(header), Secrets) != ""
+}
+
+// LearnField notes the name that a field of an event holds, if it is one that holds names: see [Redactor.Learn].
+func (r *Redactor) LearnField(name, value string) {
+	if r.Mode() < Identities || value == "" || len(value) > 255 {
+		return
+	}
+	switch treatmentOf(name) {
+	case asHost:
+		r.Learn(Host, value)
+	case asUser:
+		r.Learn(User, value)
+	}
+}
+
 // Field returns the value of a field of an event as it may be shown. What the value is goes by the field's name, as the
 // events of Windows and IIS name theirs.
 func (r *Redactor) Field(name, value string) string {
@@ -95,12 +113,12 @@ func (r *Redactor) Field(name, value string) string {
 		return r.strictly(name, r.CommandLine(value))
 	case asHost:
 		if r.mode >= Identities && len(value) < 256 && strings.IndexByte(value, ' ') < 0 {
-			r.Learn(Host, value)
+			r.LearnField(name, value)
 			return r.addresses(value)
 		}
 	case asUser:
 		if r.mode >= Identities && len(value) < 256 {
-			r.Learn(User, value)
+			r.LearnField(name, value)
 			return r.User(value)
 		}
 	case asURL:

@@ -42,6 +42,7 @@ type diaryView struct {
 
 	Verdict  string // of Troubles: "1 warning, 1 error"
 	Troubles []diaryTrouble
+	Silent   string         // instead of Troubles
 	Lesser   []diaryTrouble // events that are no warnings and carry an error number
 
 	Scale    []string // labels of the time axis, from 0 to the end; nil = the request took no time that can be drawn
@@ -52,7 +53,7 @@ type diaryView struct {
 	Modules  []diaryModule
 	Pauses   []diaryPause
 	Forwards []diaryForward
-	NoCalls  bool // no event tells of modules
+	Tick     string // what the clock makes of times; "" = there are no calls
 
 	Counts string // "285 events with 962 values"
 	Groups []diaryGroup
@@ -499,6 +500,11 @@ func (b *diaryBuilder) troubles() {
 		}
 	}
 	b.v.Verdict = strings.Join(parts, ", ")
+	b.v.Silent = "No event reports any."
+	if q.Status.Code >= 400 && final == nil && !q.Partial() {
+		b.v.Silent += " No module set the status " + q.Status.String() + " as an error: it seems to have come with the answer of the " +
+			cmp.Or(when(len(q.Forwards) > 0, "server that the request was passed on to"), "application") + "."
+	}
 }
 
 // diaryTroubleNouns are events that report trouble, by their level; 0 = any other.
@@ -573,7 +579,7 @@ func diaryStage(c *freb.Call) string {
 // modules fills in what each module took by itself.
 func (b *diaryBuilder) modules() {
 	list := b.q.Modules()
-	b.v.NoCalls = len(list) == 0
+	b.v.Tick = b.tick(len(list) > 0)
 	rest, open := b.total, false
 	for _, m := range list {
 		row := diaryModule{Name: clean(cmp.Or(m.Name, "(no name)")), Own: diaryTook(m.Own), Calls: thousands(m.Calls)}
@@ -588,11 +594,30 @@ func (b *diaryBuilder) modules() {
 		row.W, row.Share = b.share(m.Own)
 		b.v.Modules = append(b.v.Modules, row)
 	}
-	if !b.v.NoCalls && rest > 0 && b.total > 0 {
+	if len(list) > 0 && rest > 0 && b.total > 0 {
 		row := diaryModule{Name: "outside of modules", Own: diaryTook(rest), Note: when(open, "or in the calls that did not end")}
 		row.W, row.Share = b.share(rest)
 		b.v.Modules = append(b.v.Modules, row)
 	}
+}
+
+// tick says how far the times of events can be trusted. Files have whole milliseconds; mostly the clock behind them
+// ticks less often.
+func (b *diaryBuilder) tick(calls bool) string {
+	if !calls {
+		return ""
+	}
+	last := etl.Time(0)
+	for i := range b.d.Events {
+		t := b.d.Events[i].Time
+		if d := diarySpan(last, t); !last.IsZero() && d > 0 && d < diaryTick/2 {
+			return "Times are as the events have them, in milliseconds; the clock of many systems ticks only about every 15.6 ms."
+		}
+		if !t.IsZero() {
+			last = t
+		}
+	}
+	return "These events are timed by a clock that ticks about every 15.6 ms: what is shorter shows as 0 ms, and other times are that much unsure."
 }
 
 // share returns a part of the whole in units of the time axis, and in words.
@@ -630,7 +655,12 @@ func (b *diaryBuilder) bars() {
 	q := b.q
 	if b.total > 0 {
 		for i := range 5 {
-			b.v.Scale = append(b.v.Scale, diaryTook(b.total*time.Duration(i)/4))
+			mark := b.total * time.Duration(i) / 4
+			if b.total < 10*time.Millisecond {
+				b.v.Scale = append(b.v.Scale, strconv.FormatFloat(mark.Seconds()*1000, 'f', 1, 64)+" ms")
+			} else {
+				b.v.Scale = append(b.v.Scale, diaryTook(mark))
+			}
 		}
 	}
 	for i := range q.Calls {

@@ -511,7 +511,7 @@ func TestDiaryView(t *testing.T) {
 	if !slices.Equal(bars, want) {
 		t.Errorf("bars:\n%s", strings.Join(bars, "\n"))
 	}
-	if len(v.Brief) != 2 || v.Briefly != "2 module calls" || v.NoCalls {
+	if len(v.Brief) != 2 || v.Briefly != "2 module calls" || !strings.Contains(v.Tick, "0 ms") {
 		t.Errorf("brief calls %+v", v.Brief)
 	}
 	if len(v.Forwards) != 1 || v.Forwards[0].Title != "ARR > 10.0.0.16" {
@@ -610,6 +610,12 @@ func TestDiaryCautions(t *testing.T) {
 			t.Errorf("%q: %q", text, got)
 		}
 		diaryHTML(t, a)
+	}
+	// A status that no module set.
+	silent := madeDiary(t, "date 2026-03-04\n09:00:00.000 GENERAL_REQUEST_START\n09:00:00.003 > A 128\n09:00:00.005 < A 128\n09:00:00.005 GENERAL_REQUEST_END HttpStatus=404 HttpSubStatus=0")
+	if v := withDiaries([]*Diary{silent}).diaryViews()[0]; !strings.Contains(v.Silent, "No module set the status 404.0 as an error: it seems to have come with the answer of the application.") ||
+		!strings.Contains(v.Tick, "in milliseconds") || v.Scale[1] != "1.2 ms" {
+		t.Errorf("%q, %q, scale %q", v.Silent, v.Tick, v.Scale)
 	}
 	// What the root element does not tell is not shown as 0.
 	for _, f := range withDiaries([]*Diary{madeDiary(t, "statusCode 404")}).diaryViews()[0].Facts {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/etwhy/etwhy/decode"
 	"github.com/etwhy/etwhy/etl"
+	"github.com/etwhy/etwhy/timeline/redact"
 )
 
 // An EventRow is an event with what its log alone does not tell.
@@ -118,7 +119,7 @@ func (s *eventScratch) appendCSV(dst []byte) []byte {
 		dst = s.times.append(dst, t)
 	}
 	dst = append(dst, ',')
-	dst = appendCSV(dst, row.Input)
+	dst = appendCSV(dst, s.redactor.Path(row.Input))
 	dst = append(dst, ',')
 	dst = strconv.AppendUint(dst, uint64(ev.CPU()), 10)
 	dst = append(dst, ',')
@@ -126,9 +127,9 @@ func (s *eventScratch) appendCSV(dst []byte) []byte {
 	dst = append(dst, ',')
 	dst = appendID(dst, ev.TID(), "")
 	dst = append(dst, ',')
-	dst = appendCSV(dst, row.Process)
+	dst = appendCSV(dst, s.redactor.Named(redact.Process, row.Process))
 	dst = append(dst, ',')
-	if name := ev.ProviderName(); name != "" {
+	if name := s.redactor.provider(ev); name != "" {
 		dst = appendCSV(dst, name)
 	} else if g := ev.Provider(); !g.IsZero() {
 		dst = g.AppendText(dst)
@@ -238,12 +239,12 @@ func (s *eventScratch) appendJSON(dst []byte) []byte {
 	}
 	described := kind != etl.KindMessage && kind != etl.KindOther
 	related, _ := ev.RelatedActivity()
-	str(`,"input":`, row.Input)
+	str(`,"input":`, s.redactor.Path(row.Input))
 	num(`,"cpu":`, uint64(ev.CPU()), true)
 	num(`,"pid":`, uint64(ev.PID()), ev.PID() != etl.NoID)
 	num(`,"tid":`, uint64(ev.TID()), ev.TID() != etl.NoID)
-	str(`,"process":`, row.Process)
-	str(`,"provider":`, ev.ProviderName())
+	str(`,"process":`, s.redactor.Named(redact.Process, row.Process))
+	str(`,"provider":`, s.redactor.provider(ev))
 	guid(`,"provider_guid":`, ev.Provider())
 	num(`,"id":`, uint64(ev.ID()), hasID(kind))
 	num(`,"version":`, uint64(ev.Version()), described)
@@ -260,7 +261,7 @@ func (s *eventScratch) appendJSON(dst []byte) []byte {
 	}
 	guid(`,"activity_id":`, ev.Activity())
 	guid(`,"related_activity_id":`, related)
-	str(`,"name":`, ev.Name())
+	str(`,"name":`, s.redactor.name(ev))
 	key(`,"fields":`)
 	dst = s.redactor.fields(dst, ev)
 	key(`,"message":`)
@@ -313,10 +314,10 @@ func (s *eventScratch) appendLine(dst []byte) []byte {
 	}
 	line = append(append(line, ' '), pid...)
 	if row.Process != "" {
-		line = append(append(line, ' '), row.Process...)
+		line = append(append(line, ' '), s.redactor.Named(redact.Process, row.Process)...)
 	}
 	line = append(line, ' ', ' ')
-	if name := ev.ProviderName(); name != "" {
+	if name := s.redactor.provider(ev); name != "" {
 		line = append(line, strings.TrimPrefix(name, "Microsoft-Windows-")...)
 	} else {
 		line = ev.Provider().AppendText(line)
@@ -325,7 +326,7 @@ func (s *eventScratch) appendLine(dst []byte) []byte {
 		line = append(line, ' ')
 		line = strconv.AppendUint(line, uint64(ev.ID()), 10)
 	}
-	if name := ev.Name(); name != "" {
+	if name := s.redactor.name(ev); name != "" {
 		line = append(append(line, ' '), name...)
 	}
 	line = append(line, ' ', ' ')
@@ -334,13 +335,15 @@ func (s *eventScratch) appendLine(dst []byte) []byte {
 	} else {
 		from := len(line)
 		for v := range ev.Values() {
+			if s.redactor.hidesFields(ev) {
+				break
+			}
 			if len(line) > from {
 				line = append(line, ", "...)
 			}
 			line = append(append(line, v.Field().Name...), '=')
 			line = s.redactor.value(line, ev, v)
 		}
-		line = s.redactor.Bytes(line, from)
 	}
 	if reason, raw := ev.Undecoded(); reason != "" {
 		line = append(line, " [not decoded: "...)

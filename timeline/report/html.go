@@ -361,14 +361,18 @@ func (t *table) Class(column int, value string) string {
 
 // T prints words, of which parts may be from a file: harmless, and apart from the direction of what is around them.
 // Names of codes lead to what they mean.
-func (p *htmlPage) T(s string) template.HTML { return p.words(s, longWords) }
+func (p *htmlPage) T(s string) template.HTML {
+	return template.HTML("<bdi>" + p.linked(brief(s, longWords)) + "</bdi>")
+}
 
-// Lead prints the sentence at the head.
-func (p *htmlPage) Lead(s string) template.HTML { return p.words(s, 2*longName) }
+// Lead prints a heading.
+func (p *htmlPage) Lead(s string) template.HTML { return isolated(s, 2*longName) }
 
 // N prints a name, URL or path.
-func (p *htmlPage) N(s string) template.HTML {
-	return "<bdi>" + template.HTML(template.HTMLEscapeString(brief(s, longName))) + "</bdi>"
+func (p *htmlPage) N(s string) template.HTML { return isolated(s, longName) }
+
+func isolated(s string, columns int) template.HTML {
+	return "<bdi>" + template.HTML(template.HTMLEscapeString(brief(s, columns))) + "</bdi>"
 }
 
 // Step prints something to do: a sentence, in which commands can be told from words.
@@ -385,10 +389,6 @@ func (p *htmlPage) Step(s string) template.HTML {
 	b.WriteString(p.linked(s[from:]))
 	b.WriteString("</bdi>")
 	return template.HTML(b.String())
-}
-
-func (p *htmlPage) words(s string, columns int) template.HTML {
-	return template.HTML("<bdi>" + p.linked(brief(s, columns)) + "</bdi>")
 }
 
 // symbolName finds what may be the name of a code.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/etwhy/etwhy/etl"
@@ -101,107 +102,138 @@ func (f *figure) Roof() int { return f.Rows[0].Top - 4 }
 // AxisText is where the words of the axis stand.
 func (f *figure) AxisText() int { return f.Axis + 17 }
 
+// A scale places times along a drawing.
+type scale struct{ from, to etl.Time }
+
+// see makes room for a time, unless it is unknown.
+func (c *scale) see(t etl.Time) {
+	if t.IsZero() {
+		return
+	}
+	if c.from == 0 || t < c.from {
+		c.from = t
+	}
+	c.to = max(c.to, t)
+}
+
+// length is the time that the drawing is long: a little more than what is in it, for what stands at the end.
+func (c *scale) length() time.Duration {
+	d := c.to.Sub(c.from)
+	return d + d/50
+}
+
+func (c *scale) place(t etl.Time) percent {
+	return percent(100 * float64(t.Sub(c.from)) / float64(c.length()))
+}
+
 // newFigure draws a request; nil if no file tells how long anything took.
 func (s *screen) newFigure(r *timeline.Request) *figure {
-	from, to := r.Start, r.End
-	if begin(r).IsZero() {
-		from = 0
+	c := &scale{}
+	if !begin(r).IsZero() {
+		c.see(r.Start)
 	}
-	see := func(t etl.Time) {
-		if t.IsZero() {
-			return
-		}
-		if from == 0 || t < from {
-			from = t
-		}
-		to = max(to, t)
-	}
+	c.see(r.End)
 	for i := range r.Phases {
-		see(r.Phases[i].Start)
-		see(r.Phases[i].End)
+		c.see(r.Phases[i].Start)
+		c.see(r.Phases[i].End)
 	}
-	ended := !r.End.IsZero()
-	if !ended && r.Input >= 0 && r.Input < len(s.Traces) {
-		see(s.Traces[r.Input].Last)
+	if r.End.IsZero() && r.Input >= 0 && r.Input < len(s.Traces) {
+		c.see(s.Traces[r.Input].Last)
 	}
 	b := r.Behind
-	done := etl.Time(0)
-	if b != nil && !b.Start.IsZero() {
-		done = b.End
-		if b.Took > 0 {
-			done = max(done, b.Start.Add(b.Took))
-		}
-		if done > b.Start {
-			see(b.Start)
-			see(done)
-		} else {
-			b = nil
-		}
-	} else {
+	if b != nil && (b.Start.IsZero() || endBehind(b) <= b.Start) {
 		b = nil
 	}
-	limitAt := limitOf(r)
-	if limitAt != 0 && to != 0 && limitAt.Sub(from) < 4*to.Sub(from) {
-		see(limitAt)
-	} else {
-		limitAt = 0
+	if b != nil {
+		c.see(b.Start)
+		c.see(endBehind(b))
+		for i := range b.Phases {
+			c.see(b.Phases[i].Start)
+			c.see(b.Phases[i].End)
+		}
 	}
-	whole := to.Sub(from)
-	if from == 0 || whole <= 0 {
+	if c.from == c.to {
 		return nil
 	}
-	whole += whole / 50 // room for what stands at the end
-	place := func(t etl.Time) percent { return percent(100 * float64(t.Sub(from)) / float64(whole)) }
-
 	f := &figure{Axis: 8}
-	if limitAt != 0 {
-		f.Limit = &tick{place(limitAt), "limit " + limit(r.Timer.Limit)}
+	if at := limitOf(r); at > c.from && at.Sub(c.from) < 4*c.length() {
+		c.see(at)
+		f.Limit = &tick{c.place(at), "limit " + limit(r.Timer.Limit)}
 		f.Axis += labelHeight
 	}
-	row := func(label string) *figureRow {
-		if label != "" {
+	front, words := frontRow(r, c)
+	switch {
+	case b != nil:
+		front.Label = cmp.Or(s.who(r.Input), "proxy")
+		back := backRow(b, c)
+		back.Label = cmp.Or(s.who(b.Input), "content server")
+		f.Rows = []figureRow{front, back}
+		f.Legend = []legend{{front.Label, words}, {back.Label, legendBehind(b, back.Bars)}}
+	case f.Limit == nil && len(front.Bars) == 1 && front.Bars[0].Class == wholeBar:
+		return nil // it would say no more than its length
+	default:
+		f.Rows, f.Legend = []figureRow{front}, []legend{{"", words}}
+	}
+	for i := range f.Rows {
+		if f.Rows[i].Label != "" {
 			f.Axis += labelHeight
 		}
-		f.Rows = append(f.Rows, figureRow{Label: label, Top: f.Axis})
+		f.Rows[i].Top = f.Axis
 		f.Axis += barHeight + 10
-		return &f.Rows[len(f.Rows)-1]
 	}
-	own, other := "", ""
-	if b != nil {
-		own, other = cmp.Or(s.who(r.Input), "proxy"), cmp.Or(s.who(b.Input), "content server")
+	step := tickStep(c.length())
+	for d := time.Duration(0); d < c.length(); d += step {
+		f.Ticks = append(f.Ticks, tick{c.place(c.from.Add(d)), tickWords(d)})
 	}
-	front, ends := row(own), legend{own, legendOf(r)}
-	front.Bars = bars(r.Side, r.Phases, r.Start, to, place)
-	if d := r.Duration(); d > 0 && covered(front.Bars) < 0.9*(place(r.End)-place(r.Start)) {
-		base := figureBar{place(r.Start), place(r.End) - place(r.Start), "p-whole", took(d)}
-		front.Bars = append([]figureBar{base}, front.Bars...)
-		words := took(d) + " in all"
-		if len(front.Bars) == 1 {
-			words += "; in which phases, no file tells"
+	f.Height = f.Axis + axisHeight
+	return f
+}
+
+// wholeBar is the pattern of a time of which no file tells the phases.
+const wholeBar = "p-whole"
+
+// frontRow draws a request itself, and says what is drawn.
+func frontRow(r *timeline.Request, c *scale) (figureRow, []legendItem) {
+	row, words := figureRow{Bars: bars(r.Side, r.Phases, c.to, c)}, legendOf(r)
+	covered := percent(0)
+	for _, b := range row.Bars {
+		covered += b.Width
+	}
+	if d := r.Duration(); d > 0 && covered < 0.9*(c.place(r.End)-c.place(r.Start)) {
+		base := figureBar{c.place(r.Start), c.place(r.End) - c.place(r.Start), wholeBar, took(d)}
+		all := took(d) + " in all"
+		if len(row.Bars) == 0 {
+			all += "; in which phases, no file tells"
 		}
-		ends.Items = append([]legendItem{{Class: "p-whole", Words: words}}, ends.Items...)
+		row.Bars = append([]figureBar{base}, row.Bars...)
+		words = append([]legendItem{{Class: wholeBar, Words: all}}, words...)
 	}
 	switch stop := stoppedAt(r); {
 	case r.Outcome != timeline.Failed && r.Outcome != timeline.Cancelled:
 	case stop >= 0 && !r.Phases[stop].End.IsZero():
-		front.Stop = &tick{X: place(r.Phases[stop].End)}
-	case ended:
-		front.Stop = &tick{X: place(r.End)}
+		row.Stop = &tick{X: c.place(r.Phases[stop].End)}
+	case !r.End.IsZero():
+		row.Stop = &tick{X: c.place(r.End)}
 	}
-	f.Legend = append(f.Legend, ends)
-	if b != nil {
-		back := row(other)
-		back.Bars = bars(timeline.Server, b.Phases, b.Start, done, place)
-		if len(back.Bars) == 0 {
-			back.Bars = []figureBar{{place(b.Start), place(done) - place(b.Start), "p-server", ""}}
-		}
-		f.Legend = append(f.Legend, legend{other, legendBehind(b, back.Bars)})
+	return row, words
+}
+
+// backRow draws what the content server saw.
+func backRow(b *timeline.Behind, c *scale) figureRow {
+	end := endBehind(b)
+	row := figureRow{Bars: bars(timeline.Server, b.Phases, end, c)}
+	if len(row.Bars) == 0 {
+		row.Bars = []figureBar{{c.place(b.Start), c.place(end) - c.place(b.Start), "p-server", ""}}
 	}
-	for d := time.Duration(0); d < whole; d += tickStep(whole) {
-		f.Ticks = append(f.Ticks, tick{percent(100 * float64(d) / float64(whole)), tickWords(d)})
+	return row
+}
+
+// endBehind is when the content server was done; 0 = unknown.
+func endBehind(b *timeline.Behind) etl.Time {
+	if b.Took > 0 {
+		return max(b.End, b.Start.Add(b.Took))
 	}
-	f.Height = f.Axis + axisHeight
-	return f
+	return b.End
 }
 
 // limitOf is when the limit that ended a request ran out; 0 if none did, or that is not known.
@@ -219,8 +251,8 @@ func limitOf(r *timeline.Request) etl.Time {
 	return start.Add(r.Timer.Limit)
 }
 
-// bars draws phases. What has no start is not drawn, what has no end goes on to the end of what the files tell.
-func bars(side timeline.Side, phases []timeline.Phase, first, last etl.Time, place func(etl.Time) percent) []figureBar {
+// bars draws phases. What has no start is not drawn, what has no end goes on to the end of what is known.
+func bars(side timeline.Side, phases []timeline.Phase, last etl.Time, c *scale) []figureBar {
 	var out []figureBar
 	const most = 200
 	for i := range phases {
@@ -233,11 +265,11 @@ func bars(side timeline.Side, phases []timeline.Phase, first, last etl.Time, pla
 			end = last
 		}
 		end = max(end, p.Start)
-		bar := figureBar{X: place(p.Start), Width: place(end) - place(p.Start), Class: "p-" + patternOf(side, p)}
+		bar := figureBar{X: c.place(p.Start), Width: c.place(end) - c.place(p.Start), Class: "p-" + patternOf(side, p)}
 		if bar.Width > roomInside {
 			bar.Words = phaseWord(side, p)
-			if side == timeline.Server && spentWords[p.Name] != "" {
-				bar.Words = spentWords[p.Name]
+			if side == timeline.Server {
+				bar.Words = cmp.Or(spentWords[p.Name], bar.Words)
 			}
 			if !p.End.IsZero() {
 				bar.Words += " " + took(p.Duration())
@@ -248,14 +280,6 @@ func bars(side timeline.Side, phases []timeline.Phase, first, last etl.Time, pla
 	return out
 }
 
-// covered is how much of a request bars show, of which none lies upon another.
-func covered(bars []figureBar) (sum percent) {
-	for _, b := range bars {
-		sum += b.Width
-	}
-	return sum
-}
-
 // patternOf is what the colour and the pattern of a phase are called.
 func patternOf(side timeline.Side, p *timeline.Phase) string {
 	switch w := phaseWord(side, p); w {
@@ -264,7 +288,7 @@ func patternOf(side timeline.Side, p *timeline.Phase) string {
 	case "route", "proxy", "resolve", "connect", "tls", "send", "wait", "read", "receive", "queue", "process":
 		return w
 	}
-	return "whole"
+	return strings.TrimPrefix(wholeBar, "p-")
 }
 
 // legendOf lists the phases of a request with their durations, what ended it, and the phases that it did not get to.
@@ -326,14 +350,7 @@ func legendOf(r *timeline.Request) (out []legendItem) {
 
 // legendBehind says how long the content server took, and for what.
 func legendBehind(b *timeline.Behind, bars []figureBar) []legendItem {
-	length := b.Took
-	if length == 0 && !b.End.IsZero() {
-		length = b.End.Sub(b.Start)
-	}
-	words := "finished after " + took(length)
-	if length == 0 {
-		words = "no end in its files"
-	}
+	words := "finished after " + took(cmp.Or(b.Took, endBehind(b).Sub(b.Start)))
 	if len(bars) == 1 {
 		return []legendItem{{Class: bars[0].Class, Words: words}}
 	}

@@ -90,9 +90,9 @@ func TestTicketTellsAll(t *testing.T) {
 	}
 }
 
-// flat is a text without markup and line breaks.
+// flat is a text in lower case, without markup and line breaks.
 func flat(s string) string {
-	return strings.Join(strings.Fields(strings.NewReplacer("`", "", "*", "", "# ", "").Replace(s)), " ")
+	return strings.Join(strings.Fields(strings.NewReplacer("`", "", "*", "", "# ", "").Replace(strings.ToLower(s))), " ")
 }
 
 func TestInline(t *testing.T) {

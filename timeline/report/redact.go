@@ -1,7 +1,7 @@
 package report
 
 import (
-	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,15 +106,7 @@ func (w *walk) learn(a *Analysis) {
 
 func (w *walk) analysis(a *Analysis) {
 	a.Filter = w.filter(a.Filter)
-	for _, m := range a.Machines {
-		w.machine(m)
-	}
-	for i := range a.Traces {
-		w.machine(a.Traces[i].Machine)
-	}
-	for _, d := range a.Discoveries {
-		w.machine(d.Machine)
-	}
+	w.allMachines(a)
 	w.inputs(a)
 	for i := range a.Traces {
 		t := &a.Traces[i]
@@ -159,24 +151,344 @@ func (w *walk) filter(s string) string {
 	return w.Text(strings.Join(words, " "))
 }
 
-func (w *walk) machine(m *timeline.Machine) {
-	if m == nil {
+// allMachines masks every machine of a, once.
+func (w *walk) allMachines(a *Analysis) {
+	var list []*timeline.Machine
+	add := func(m *timeline.Machine) {
+		if m != nil && !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	for _, m := range a.Machines {
+		add(m)
+	}
+	for i := range a.Traces {
+		add(a.Traces[i].Machine)
+	}
+	for _, d := range a.Discoveries {
+		add(d.Machine)
+	}
+	for _, m := range list {
+		if m.Guessed { // it is called after a folder
+			w.machines[m.Name] = w.Path(m.Name)
+		} else {
+			w.machines[m.Name] = w.Host(m.Name)
+		}
+	}
+	for _, m := range list {
+		m.Name, m.ClockFrom = w.computer(m.Name), w.computer(m.ClockFrom)
+		for i := range m.Addresses {
+			m.Addresses[i] = w.Address(m.Addresses[i])
+		}
+	}
+}
+
+// computer masks the name of a computer as that of its machine.
+func (w *walk) computer(name string) string {
+	if is, ok := w.machines[name]; ok {
+		return is
+	}
+	return w.Host(name)
+}
+
+func (w *walk) inputs(a *Analysis) {
+	taken := map[string]bool{}
+	for i := range a.Inputs {
+		in := &a.Inputs[i]
+		was := in.Path
+		if _, ok := w.paths[was]; !ok {
+			is := w.Path(was)
+			for n := 2; taken[is]; n++ { // paths that differ in what is masked only
+				is = strings.TrimSuffix(is, "~"+strconv.Itoa(n-1)) + "~" + strconv.Itoa(n)
+			}
+			taken[is] = true
+			w.paths[was] = is
+		}
+	}
+	for i := range a.Inputs {
+		in := &a.Inputs[i]
+		in.Path, in.Container, in.DuplicateOf = w.path(in.Path), w.path(in.Container), w.path(in.DuplicateOf)
+		in.Machine, in.ClockOffsetFrom = w.computer(in.Machine), w.computer(in.ClockOffsetFrom)
+		w.text(&in.Note)
+		w.text(&in.Error)
+		w.texts(in.Channels)
+		w.damage(in.Damage)
+		if in.Log != nil {
+			w.log(in.Log)
+		}
+	}
+}
+
+// path masks the path of an input.
+func (w *walk) path(path string) string {
+	if is, ok := w.paths[path]; ok {
+		return is
+	}
+	return w.Path(path)
+}
+
+func (w *walk) damage(list []Damage) {
+	for i := range list {
+		w.text(&list[i].Detail)
+	}
+}
+
+func (w *walk) log(l *Log) {
+	h := &l.Header
+	w.text(&h.StandardName)
+	w.text(&h.DaylightName)
+	w.text(&h.LoggerName)
+	h.LogFileName = w.Path(h.LogFileName)
+	for i := range l.Providers {
+		p := &l.Providers[i]
+		p.Name = provider(w.Redactor, p.Name)
+	}
+	for i := range l.Anomalies {
+		w.text(&l.Anomalies[i].Detail)
+	}
+}
+
+// provider masks the name of a provider that is not a known one of Windows.
+func provider(r *redact.Redactor, name string) string {
+	if _, ok := schema.ByName(name); ok {
+		return name
+	}
+	return r.Named(redact.Label, name)
+}
+
+func (w *walk) health(h *timeline.Health) {
+	for i := range h.Providers {
+		h.Providers[i].Name = provider(w.Redactor, h.Providers[i].Name)
+	}
+	for i := range h.Speakers {
+		w.process(&h.Speakers[i].Process)
+	}
+	for i := range h.Failures {
+		w.process(&h.Failures[i].Process)
+		w.text(&h.Failures[i].Call)
+	}
+	for i := range h.Connects {
+		c := &h.Connects[i]
+		w.process(&c.Process)
+		c.Remote = w.Address(c.Remote)
+	}
+	for i := range h.Handshakes {
+		c := &h.Handshakes[i]
+		c.Local, c.Host = w.Address(c.Local), w.Host(c.Host)
+	}
+	for i := range h.Findings {
+		f := &h.Findings[i]
+		w.text(&f.Title)
+		w.text(&f.Warning)
+		w.texts(f.Text)
+		w.texts(f.DoNow)
+		w.texts(f.Commands)
+		w.texts(f.FindOut)
+	}
+}
+
+func (w *walk) process(s *string) { *s = w.Named(redact.Process, *s) }
+func (w *walk) pool(s *string)    { *s = w.Named(redact.Pool, *s) }
+func (w *walk) module(s *string)  { *s = w.Named(redact.Module, *s) }
+
+// request masks a request, once, whatever lists it is in.
+func (w *walk) request(q *timeline.Request) {
+	if w.requests[q] {
 		return
 	}
-	if _, ok := w.machines[m.Name]; !ok {
-		name := w.Host
-		if m.Guessed { // it is called after a folder
-			name = w.Path
+	w.requests[q] = true
+	w.process(&q.Process)
+	w.pool(&q.AppPool)
+	w.pool(&q.Queue)
+	w.text(&q.Method)
+	w.text(&q.LogID)
+	q.Farm = w.Named(redact.Farm, q.Farm)
+	q.URL = w.URL(q.URL)
+	q.Host, q.Server, q.Client = w.Host(q.Host), w.Address(q.Server), w.Address(q.Client)
+	w.phases(q.Phases)
+	for i := range q.Attempts {
+		q.Attempts[i].URL = w.URL(q.Attempts[i].URL)
+	}
+	if q.MadeBy != nil {
+		w.text(&q.MadeBy.Tier)
+		w.module(&q.MadeBy.Module)
+	}
+	if q.Timer != nil {
+		w.text(&q.Timer.Name)
+	}
+	if c := q.Connection; c != nil {
+		c.Local, c.Remote = w.Address(c.Local), w.Address(c.Remote)
+	}
+	w.verdict(q.Verdict)
+	if q.Behind != nil {
+		w.phases(q.Behind.Phases)
+	}
+	for i := range q.Related {
+		w.text(&q.Related[i].By)
+		w.text(&q.Related[i].Text)
+	}
+	for i := range q.Marks {
+		q.Marks[i].Provider = provider(w.Redactor, q.Marks[i].Provider)
+		w.text(&q.Marks[i].Text)
+	}
+}
+
+func (w *walk) phases(list []timeline.Phase) {
+	for i := range list {
+		switch p := &list[i]; p.Detail {
+		case "", "headers", "body", "pool", "cache":
+		default:
+			p.Detail = w.Address(p.Detail)
 		}
-		w.machines[m.Name] = name(m.Name)
-	} else if w.isMachine(m.Name) {
-		return // it has been here
 	}
-	m.Name = w.machines[m.Name]
-	w.machines[m.Name] = m.Name
-	for i := range m.Addresses {
-		m.Addresses[i] = w.Address(m.Addresses[i])
+}
+
+func (w *walk) verdict(v *timeline.Verdict) {
+	if v == nil {
+		return
 	}
-	m.ClockFrom = w.computer(m.ClockFrom)
-	w.role(&m.Role)
+	w.text(&v.Title)
+	w.text(&v.Open)
+	for i := range v.Evidence {
+		w.text(&v.Evidence[i].Text)
+	}
+	for i := range v.Rejected {
+		w.text(&v.Rejected[i].Why)
+	}
+	w.texts(v.Context)
+	w.texts(v.DoNow)
+	w.texts(v.FindOut)
+}
+
+// moment returns an event as the formats show it that tell of requests event by event.
+func (a *Analysis) moment(row EventRow) Moment {
+	ev := row.Event
+	if a.events == nil {
+		a.events = newRedactor(a.redactor)
+	}
+	m := Moment{
+		Time: ev.Time(), ID: ev.ID(), Level: ev.Level(),
+		Source: strings.TrimPrefix(a.events.provider(ev), "Microsoft-Windows-"), Event: a.events.name(ev),
+	}
+	if text, ok := a.events.message(nil, ev); ok {
+		m.Text = string(text)
+	}
+	if a.events.hidesFields(ev) {
+		return m
+	}
+	for v := range ev.Values() {
+		m.Fields = append(m.Fields, Field{v.Field().Name, string(a.events.value(nil, ev, v))})
+	}
+	return m
+}
+
+// redactDiary masks a Failed Request Tracing file in place.
+func (a *Analysis) redactDiary(d *Diary) {
+	if a.redactor == nil {
+		return
+	}
+	w := &walk{Redactor: a.redactor}
+	if w.Mode() >= redact.Identities {
+		w.learnDiary(d)
+	}
+	w.damage(d.Damage)
+	if d.Request != nil {
+		w.diary(d.Request)
+	}
+	for i := range d.Events {
+		ev := &d.Events[i]
+		ev.Computer = w.Host(ev.Computer)
+		if ev.Class.IsZero() && ev.ID != 0 || w.Mode() < redact.Strict { // events of IIS itself have names that are known
+			w.text(&ev.Source)
+			w.text(&ev.Name)
+		}
+		w.text(&ev.Area)
+		header, _ := ev.Field("HeaderName")
+		for j := range ev.Fields {
+			f := &ev.Fields[j]
+			if strings.EqualFold(f.Name, "HeaderValue") && header.Value != "" {
+				f.Value = w.Header(header.Value, f.Value)
+			} else {
+				f.Value = w.Field(f.Name, f.Value)
+			}
+			w.text(&f.Text)
+		}
+	}
+}
+
+// learnDiary tells the redactor the names that typed fields of a file have.
+func (w *walk) learnDiary(d *Diary) {
+	if q := d.Request; q != nil {
+		w.Learn(redact.Host, q.Computer)
+		w.Learn(redact.Pool, q.AppPool)
+		if h := q.Header; h != nil {
+			for _, user := range []string{h.RemoteUser, h.User, h.TokenUser} {
+				w.Learn(redact.User, user)
+			}
+		}
+		for i := range q.Forwards {
+			w.Learn(redact.Farm, q.Forwards[i].Farm)
+			w.Learn(redact.Host, q.Forwards[i].Server)
+		}
+	}
+	for i := range d.Events {
+		ev := &d.Events[i]
+		w.Learn(redact.Host, ev.Computer)
+		for _, f := range ev.Fields {
+			w.LearnField(f.Name, f.Value)
+		}
+	}
+}
+
+// diary masks what the events of a file come to.
+func (w *walk) diary(q *freb.Request) {
+	q.URL, q.Computer = w.URL(q.URL), w.Host(q.Computer)
+	q.Client, q.Local = w.Address(q.Client), w.Address(q.Local)
+	w.pool(&q.AppPool)
+	w.text(&q.Verb)
+	if h := q.Header; h != nil {
+		h.URL = w.URL(h.URL)
+		w.text(&h.Verb)
+		w.pool(&h.AppPool)
+		h.RemoteUser, h.User, h.TokenUser = w.User(h.RemoteUser), w.User(h.User), w.User(h.TokenUser)
+		w.text(&h.AuthType)
+		w.text(&h.FailureReason)
+		for i := range h.More {
+			f := &h.More[i]
+			f.Value, f.Text = w.Field(f.Name, f.Value), w.Text(f.Text)
+		}
+	}
+	for _, list := range []freb.Headers{q.Received, q.Forwarded, q.Answered} {
+		for i := range list {
+			list[i].Value = w.Header(list[i].Name, list[i].Value)
+		}
+	}
+	w.module(&q.Handler)
+	for i := range q.Rewrites {
+		q.Rewrites[i] = w.URL(q.Rewrites[i])
+	}
+	for i := range q.Calls {
+		w.module(&q.Calls[i].Module)
+	}
+	for i := range q.Failures {
+		f := &q.Failures[i]
+		w.module(&f.Module)
+		w.text(&f.Reason)
+		w.text(&f.Text)
+		w.text(&f.Config)
+	}
+	for i := range q.Forwards {
+		f := &q.Forwards[i]
+		f.Farm, f.Server = w.Named(redact.Farm, f.Farm), w.Address(f.Server)
+		w.text(&f.State)
+		w.text(&f.Algorithm)
+		w.text(&f.RoutingReason)
+		w.text(&f.Text)
+	}
+	w.text(&q.Read.Text)
+	w.text(&q.Flush.Text)
+	for i := range q.Notes {
+		w.text(&q.Notes[i].Event)
+		w.text(&q.Notes[i].Text)
+	}
 }

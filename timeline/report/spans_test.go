@@ -202,6 +202,32 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+// Whatever a file holds, what is written can be read.
+func FuzzDrawnTexts(f *testing.F) {
+	for _, s := range []string{"", "/a?b=c", "http://[::1", "://", "\xff\x00\x1b[0m", "\u2028\u202e</script>", "%", "a:b@c:d"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		model := func() *Analysis {
+			r := receiveTimeout(at("12:31:52.9"))
+			r.Method, r.URL, r.Host, r.Server, r.Client, r.Process, r.AppPool, r.LogID, r.Farm = s, s, s, s, s, s, s, s, s
+			r.Phases[0].Name, r.Phases[0].Detail, r.Verdict.Title, r.Verdict.Evidence[0].Text = timeline.PhaseName("x"+s), s, "x"+s, s
+			r.Connection.Local, r.Connection.Remote = s, s
+			r.Attempts = append(r.Attempts, timeline.Attempt{URL: s, Start: r.Start.Add(ms(1))})
+			a := analysis(r)
+			a.Traces[0].Path, a.Inputs[0].Path, a.Traces[0].Machine = s, s, &timeline.Machine{Name: s}
+			return a
+		}
+		for _, e := range readHAR(t, s, render(t, WriteAnalysis, "har", model(), Options{})).Log.Entries {
+			if strings.ContainsFunc(e.Request.URL, func(r rune) bool { return r <= ' ' || r > '~' }) {
+				t.Errorf("URL %q", e.Request.URL)
+			}
+		}
+		readPerfetto(t, s, render(t, WriteAnalysis, "perfetto", model(), Options{}))
+		readOTLP(t, s, render(t, WriteAnalysis, "otlp", model(), Options{}))
+	})
+}
+
 // 50,000 requests, in about a second.
 func BenchmarkDrawn(b *testing.B) {
 	list := many(40_000, "192.168.0.216:80")

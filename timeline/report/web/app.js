@@ -237,13 +237,13 @@ function parse(query) {
 // ---- The list: columns, order, rows on screen
 
 const COLUMNS = [
-  { key: "id", title: "Id", value: (r) => r.number, text: (r) => r.id },
+  { key: "id", title: "Id", value: (r) => r.number, text: (r) => r.id, draw: (r) => h("a", { href: "#" + r.id, tabindex: -1 }, r.id) },
   { key: "start", title: "Start", value: (r) => r.start, text: (r) => (r.start === null ? "" : (days ? date(r.start).slice(5) + " " : "") + clock(r.start, 3)) },
   { key: "took", title: "Took", name: "Duration", value: (r) => r.took, text: (r) => (r.took === null ? (r.how.outcome ? "" : "no end") : took(r.took)) },
-  { key: "outcome", title: "Outcome", value: (r) => r.outcome, text: (r) => r.outcome },
+  { key: "outcome", title: "Outcome", value: (r) => r.outcome, text: (r) => r.outcome, draw: (r) => h("span", { class: "outcome " + r.outcome }, r.outcome) },
   { key: "phase", title: "Phase", value: (r) => r.phase, text: (r) => r.phase },
   { key: "method", title: "Method", value: (r) => r.method, text: (r) => r.method },
-  { key: "url", title: "URL", value: (r) => r.url, text: (r) => r.url },
+  { key: "url", title: "URL", value: (r) => r.url, text: (r) => r.url, draw: (r) => [h("span", { class: "soft" }, S[r.who.origin]), h("span", null, S[r.list[5]])] },
   { key: "server", title: "Server", value: (r) => r.server, text: (r) => r.server },
   { key: "status", title: "Status", value: (r) => r.how.status ? r.how.status + Math.max(r.how.sub, 0) / 1000 : null, text: (r) => r.status },
   { key: "error", title: "Error", value: (r) => r.error, text: (r) => r.error },
@@ -339,8 +339,7 @@ function addRow(i) {
   const e = h("div", { role: "row", class: "row " + r.outcome, "aria-rowindex": i + 2, tabindex: i === active ? 0 : -1 });
   for (const c of COLUMNS) {
     const text = c.text(r);
-    const kid = c.key === "id" ? h("a", { href: "#" + r.id, tabindex: -1 }, text) : c.key === "outcome" ? h("span", { class: "outcome " + text }, text) : text;
-    e.append(h("div", { role: "gridcell", class: "f-" + c.key, title: (c.hint ? c.hint(r) : text.length > 12 && text) || null }, kid));
+    e.append(h("div", { role: "gridcell", class: "f-" + c.key, title: (c.hint ? c.hint(r) : text.length > 12 && text) || null }, c.draw ? c.draw(r) : text));
   }
   e.append(h("div", { role: "gridcell", class: "f-bar" }, drawRow(r)));
   e.style.transform = `translateY(${i * rowHeight()}px)`;
@@ -672,7 +671,7 @@ function drawDetail(r) {
       d && [
         d.open && h("p", null, h("b", null, "Cannot be told from here: "), S[d.open].replace(/[.\s]*$/, ".")),
         texts(d.context).map((t) => h("p", { class: "context" }, t)),
-        h("div", { class: "advice" }, bullets("Do now", texts(d.do), "do"), bullets("Find out", texts(d.find), "find"), bullets("Not", texts(d.not), "not")),
+        h("div", { class: "advice" }, bullets("Do now", texts(d.do), "do"), bullets("Find out", texts(d.find), "find"), bullets("Not", texts(d.not), "no")),
       ]),
     h("dl", { class: "known" }, facts(r).map(([label, text]) => h("div", null, h("dt", null, label), h("dd", null, text)))),
     phaseTable(r),
