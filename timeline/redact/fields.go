@@ -16,6 +16,7 @@ const (
 	asURL                // or the path of one
 	asFile               // a path
 	asCommand            // a command line
+	asProxies            // hosts with words and signs between them
 	asHarmless           // words of Windows or IIS, never of a user
 )
 
@@ -27,10 +28,11 @@ var treatments = func() map[string]treatment {
 		asHost: `host hostname servername server serveraddress snihostname snihost computer computername machine machinename targetname dcname
 			nodename queryname domain dnssuffix adaptersuffixname peerspn localspn umpeerspn umlocalspn retrieveddomain retrievedforest
 			proxyname resolvename namequery workstation workstationname fqdn spn targetserver remotehost remoteaddress localaddress
-			clientaddress address ipaddress socketaddress sockaddr`,
+			clientaddress address ipaddress socketaddress sockaddr realm`,
+		asProxies: "proxystring proxy proxies proxylist proxybypass proxyserver queryresults addresses",
 		asUser: `user username remoteuser remoteusername authuser tokenuser tokenusername account accountname subjectusername targetusername
 			logonuser usersid useraccount runas identity`,
-		asURL: "url uri rawurl requesturl requesturi urlbuffer originalurl newurl redirecturl currenturl urlpath referer referrer proxystring",
+		asURL: "url uri rawurl requesturl requesturi urlbuffer originalurl newurl redirecturl currenturl urlpath referer referrer",
 		asFile: `filename filepath physicalpath directory rootpath modulepath executablepath imagename processpath logfile configfile
 			configfilename scriptfilename imagepath documentroot configpath`,
 		asCommand: "commandline cmdline arguments parameters",
@@ -61,11 +63,45 @@ func treatmentOf(name string) treatment {
 	if len(name) > len(buffer) {
 		return asText
 	}
-	return treatments[string(plainName(buffer[:0], name))]
+	plain := plainName(buffer[:0], name)
+	if t, ok := treatments[string(plain)]; ok {
+		return t
+	}
+	for _, e := range treatmentEnds {
+		if strings.HasSuffix(string(plain), e.name) {
+			return e.treatment
+		}
+	}
+	return asText
+}
+
+// treatmentEnds are those of fields whose names end so.
+var treatmentEnds = [...]struct {
+	name string
+	treatment
+}{
+	{"hostname", asHost}, {"servername", asHost}, {"computername", asHost}, {"machinename", asHost}, {"domainname", asHost}, {"dnsname", asHost},
+	{"addressname", asHost}, {"canonicalname", asHost}, {"dnssuffix", asHost}, {"adsuffix", asHost}, {"probehost", asHost},
+	{"normalizedhost", asHost}, {"username", asUser}, {"accountname", asUser},
 }
 
 // IsBody reports whether a field of an event holds the content of messages, going by its name.
 func IsBody(name string) bool { return treatmentOf(name) == asBody }
+
+// SecretField returns the rule by which the values of a field are masked, going by its name; "" if they are not.
+func SecretField(name string) string {
+	if name == "" || len(name) > maxName {
+		return ""
+	}
+	if rule := credentialHeader([]byte(name), Secrets); rule != "" {
+		return rule
+	}
+	var buffer [maxName]byte
+	if p, ok := lookParameter(plainName(buffer[:0], name), Secrets); ok && p.kind == "" && p.where&(anywhere|asKey) != 0 {
+		return p.rule
+	}
+	return ""
+}
 
 // IsCredential reports whether the value of a header is a credential, going by its name.
 func IsCredential(header string) bool {
@@ -91,20 +127,11 @@ func (r *Redactor) Field(name, value string) string {
 	if r == nil || value == "" || r.mode == Default {
 		return r.Text(value)
 	}
-	if rule := credentialHeader([]byte(name), r.mode); rule != "" {
+	if rule := SecretField(name); rule != "" && !isNothing([]byte(value)) && !isHandle([]byte(value)) {
 		if value != Mask {
 			r.counts[rule]++
 		}
 		return Mask
-	}
-	var buffer [64]byte
-	if len(name) <= len(buffer) {
-		if p, ok := lookParameter(plainName(buffer[:0], name), Secrets); ok && p.kind == "" && p.where&anywhere != 0 {
-			if value != Mask && !isNothing([]byte(value)) {
-				r.counts[p.rule]++
-			}
-			return Mask
-		}
 	}
 	switch t := treatmentOf(name); t {
 	case asBody:
@@ -120,6 +147,10 @@ func (r *Redactor) Field(name, value string) string {
 		if r.mode >= Identities && len(value) < 256 {
 			r.LearnField(name, value)
 			return r.User(value)
+		}
+	case asProxies:
+		if r.mode >= Identities {
+			return r.strictly(name, r.proxies(value))
 		}
 	case asURL:
 		return r.URL(value)
@@ -142,6 +173,28 @@ func (r *Redactor) addresses(value string) string {
 		parts[i] = r.Address(parts[i])
 	}
 	return strings.Join(parts, ",")
+}
+
+// proxies is what stands for a list of proxies or addresses: PROXY a:8080; DIRECT, http=a:80;https=b:80.
+func (r *Redactor) proxies(value string) string {
+	const separators = " ;,=<>\t\r\n"
+	var out strings.Builder
+	for value != "" {
+		n := strings.IndexAny(value, separators)
+		if n < 0 {
+			n = len(value)
+		}
+		if word := value[:n]; isOrdinary(lowered(word)) || isNumber([]byte(word)) || strings.HasSuffix(word, ":") || strings.Contains(word, "://") {
+			out.WriteString(r.Text(word))
+		} else if word != "" {
+			out.WriteString(r.Address(word))
+		}
+		if value = value[n:]; value != "" {
+			out.WriteByte(value[0])
+			value = value[1:]
+		}
+	}
+	return r.Text(out.String())
 }
 
 // strictly lets pass the values of fields that are harmless, and single numbers and names of others.

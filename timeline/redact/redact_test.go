@@ -128,7 +128,7 @@ func TestNoSecrets(t *testing.T) {
 		"System.Web, Version=4.0.0.0, Culture=neutral, PublicKeyToken=b03f5f7f11d50a3a", "Basic authentication", "Negotiate authentication failed",
 		"WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\nWWW-Authenticate: Basic realm=\"x\"", "Bearer error=\"invalid_token\"",
 		"the user name or password is incorrect", "Token: none", "12:31:52 r1 GET http://host/a?b=c", "password=null&x=1", "/password HTTP/1.1",
-		"netstat -p tcp", "nothing (S(x)) here", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----", "eyJ. eyJa.", "sessions: 12",
+		"wrong password: no 5021, 5057", "netstat -p tcp", "{\"password\":12,\"authorization\":3}", "{\"Token\":\"0x1a2b\"}", "nothing (S(x)) here", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----", "eyJ. eyJa.", "sessions: 12",
 		"password:", "password=", "a->b (key: x)", "HTTP_COOKIE:", "wait 30.0 s ==========X limit 30 s", "PASSWORD_MUST_CHANGE (0x80070773)",
 	} {
 		if got := New(Secrets, Key{}).Text(s); got != s {

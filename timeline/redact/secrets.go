@@ -40,7 +40,7 @@ var rules = [256][]rule{
 	'\\': {{Secrets, (*scanner).keyed}},
 	'>':  {{Secrets, (*scanner).element}},
 	' ':  {{Secrets, (*scanner).scheme}, {Secrets, (*scanner).argument}},
-	'(':  {{Secrets, (*scanner).cookieless}},
+	'(':  {{Secrets, (*scanner).cookieless}, {Secrets, (*scanner).call}},
 	'-':  {{Secrets, (*scanner).privateKey}},
 	'J':  {{Secrets, (*scanner).webToken}},
 }
@@ -78,9 +78,10 @@ func (s *scanner) done(b []byte, h hit) bool {
 	if h.kind != "" {
 		return masked || isPseudonym(text) || bytes.HasPrefix(text, []byte(blank))
 	}
-	if masked && len(rest) > 0 && s.loose {
-		c, _ := next(rest, 0)
-		return !isWord(c)
+	if s.loose { // a mask may be cut where lines are, and what is around the text may have come along
+		rest := bytes.TrimLeft(text, "\"'\\")
+		masked := bytes.TrimLeft(rest, "*")
+		return len(masked) < len(rest) && (len(masked) == 0 || !isWord(masked[0]))
 	}
 	return masked && len(rest) == 0
 }
@@ -214,6 +215,15 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		}
 	}
 	p, known := lookParameter(name, s.mode)
+	if !known && isBlank(lead) && width > 0 { // User Id=...
+		var more [maxName]byte
+		first, _ := nameBefore(more[:0], b, from, start-1)
+		if len(first) == 0 || len(first)+len(name) > maxName {
+			return h, false
+		}
+		name = append(first, name...)
+		p, known = lookParameter(name, s.mode)
+	}
 	if !known || p.where&where == 0 {
 		return h, false
 	}
@@ -225,10 +235,10 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		form := b[h.start : h.start+width]
 		h.start += width
 		h.end = endOfQuote(b, h.start, form)
-		return h, true
+		return h, !isHandle(b[h.start:h.end])
 	}
 	switch {
-	case p.line:
+	case p.line && !(quoted && sep == ':'):
 		h.end = endOfLine(b, h.start)
 	case string(name) == "jsessionid": // of a path
 		h.end = endBefore(b, h.start, "?/&;#\"'<> \t\r\n")
@@ -242,7 +252,18 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	for h.end > h.start && h.end == len(b) && b[h.end-1] == '.' { // the end of a sentence
 		h.end--
 	}
-	return h, !isNothing(b[h.start:h.end]) && !(p.where&inURL != 0 && isStatus(b[h.start:h.end]))
+	value := b[h.start:h.end]
+	switch {
+	case isNothing(value) || isHandle(value):
+		return h, false
+	case p.where&inURL != 0 && isShort(value, 3): // code=502
+		return h, false
+	case sep == ':' && !quoted && h.start > at+size && h.end+1 < len(b) && b[h.end] == ' ' && isWord(b[h.end+1]) && isOrdinaryWord(value):
+		return h, false // prose goes on
+	case quoted && sep == ':' && p.where&anywhere != 0 && isShort(value, 7): // {"password": 12}: a count of these
+		return h, false
+	}
+	return h, true
 }
 
 // nameBefore returns the name that ends at end in a plain form, and where it begins: letters and digits in lower case,
@@ -397,6 +418,59 @@ func (s *scanner) cookieless(b []byte, from, at int) (h hit, ok bool) {
 	return h, h.end < len(b) && b[h.end] == ')'
 }
 
+// arguments of functions of WinHTTP that tell a secret or a name, as its text events list them: by position.
+var arguments = map[string][]struct {
+	at   int
+	rule string
+	kind Kind
+}{
+	"winhttpsetcredentials": {{4, rulePassword, ""}, {3, string(User), User}},
+	"winhttpconnect":        {{1, "host name", Host}},
+}
+
+// call finds the arguments in WinHttpSetCredentials(0x36aae0, 0, 1, "user", "password", 0x0).
+func (s *scanner) call(b []byte, from, at int) (h hit, ok bool) {
+	start := at
+	for start > from && isLetter(b[start-1]) {
+		start--
+	}
+	var buffer [32]byte
+	if at-start < len("winhttp") || at-start > len(buffer) {
+		return h, false
+	}
+	list := arguments[string(appendLower(buffer[:0], b[start:at]))]
+	for _, arg := range list {
+		if arg.kind != "" && s.mode < Identities {
+			continue
+		}
+		h = hit{rule: arg.rule, kind: arg.kind}
+		h.start, h.end = argumentAt(b, at+1, arg.at)
+		if h.start < h.end && !s.done(b, h) {
+			return h, true
+		}
+	}
+	return h, false
+}
+
+// argumentAt returns where the text of an argument stands, without quotation marks; start is end if it is no text.
+func argumentAt(b []byte, i, n int) (start, end int) {
+	for ; i < len(b) && b[i] != ')' && b[i] != '\n'; i++ {
+		switch c, size := next(b, i); {
+		case c == '"':
+			end := endOfQuote(b, i+size, b[i:i+size])
+			if n == 0 {
+				return i + size, end
+			}
+			i = end + size - 1
+		case c == ',':
+			if n--; n < 0 {
+				return i, i
+			}
+		}
+	}
+	return i, i
+}
+
 // privateKey finds the lines between those that begin and end a key.
 func (s *scanner) privateKey(b []byte, from, at int) (h hit, ok bool) {
 	const begin, dashes, end = "-----BEGIN ", "PRIVATE KEY-----", "-----END "
@@ -502,12 +576,17 @@ func isNothing(value []byte) bool {
 	return false
 }
 
-// isStatus reports whether a value is a number of up to three digits, as code=502 has it: nothing that opens anything.
-func isStatus(value []byte) bool {
+// isShort reports whether a value is a number of up to most digits: nothing that opens anything.
+func isShort(value []byte, most int) bool {
 	for _, c := range value {
 		if !isDigit(c) {
 			return false
 		}
 	}
-	return len(value) <= 3
+	return len(value) <= most
+}
+
+// isHandle reports whether a value is a handle or a pointer: 0x1a2b.
+func isHandle(value []byte) bool {
+	return hasPrefixFold(value, "0x") && len(value) > 2 && len(value) <= 18 && len(bytes.Trim(value[2:], "0123456789abcdefABCDEF")) == 0
 }

@@ -24,7 +24,7 @@ var credentialHeaders = map[string]string{
 	"x-vault-token": ruleToken, "private-token": ruleToken, "x-gitlab-token": ruleToken, "x-hub-signature": ruleToken,
 	"x-hub-signature-256": ruleToken, "dpop": ruleToken, "x-ms-client-principal": "client principal",
 	"x-ms-client-principal-id": "client principal", "x-ms-client-principal-name": "client principal",
-	"x-arr-clientcert": "client certificate", "x-client-cert": "client certificate", "x-ssl-client-cert": "client certificate",
+	"x-arr-clientcert": "client certificate", "ms-aspnetcore-clientcert": "client certificate", "x-client-cert": "client certificate", "x-ssl-client-cert": "client certificate",
 	"ssl-client-cert": "client certificate", "x-forwarded-client-cert": "client certificate", "client-cert": "client certificate",
 }
 
@@ -53,10 +53,20 @@ func credentialHeader(name []byte, mode Mode) string {
 	if rule, ok := credentialHeaders[string(name)]; ok {
 		return rule
 	}
+	for _, end := range tokenEnds {
+		if strings.HasSuffix(string(name), end) {
+			return ruleToken
+		}
+	}
 	if (name[0] == 'n' || name[0] == 'r') && len(name) > 1 {
 		return credentialHeaders[string(name[1:])]
 	}
 	return ""
+}
+
+// tokenEnds are the ends of names of headers that hold a token.
+var tokenEnds = [...]string{
+	"-token", "-api-key", "-apikey", "-access-key", "-auth-key", "-secret", "-password", "-clientcert", "-client-cert", "-assertion", "-session-id",
 }
 
 // identityHeaders are the headers that name a machine or a person.
@@ -177,8 +187,8 @@ var topLevels = func() map[string]topLevel {
 	m := map[string]topLevel{}
 	for kind, list := range map[topLevel]string{
 		topSure:    "com org edu gov mil biz arpa local localdomain lan corp intranet internal intern firma onmicrosoft",
-		topCountry: "net info cloud app dev aero coop mobi jobs travel asia online tech systems solutions company group agency bank digital",
-		topAmbiguous: `int name pro post site store shop test domain private home example host ad dom prod uat stage staging svc cluster invalid
+		topCountry: "net info cloud app dev aero coop mobi jobs travel asia online tech systems solutions company group agency bank digital example invalid test",
+		topAmbiguous: `int name pro post site store shop domain private home host ad dom prod uat stage staging svc cluster
 			localhost xyz club top global world zone network services software email web`,
 	} {
 		for name := range strings.FieldsSeq(list) {

@@ -459,17 +459,20 @@ func TestFormats(t *testing.T) {
 // A failing writer ends every format with its error.
 func TestWriteErrors(t *testing.T) {
 	broken := errors.New("broken pipe")
-	for _, format := range Formats("analyze") {
-		for n := range 3 {
-			if err := WriteAnalysis(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{Redact: defaults()}); !errors.Is(err, broken) && (n == 0 || format != "table") {
-				t.Errorf("analyze %s after %d bytes: %v", format, n*70_000, err)
+	for command, write := range map[string]func(io.Writer, string, *Analysis, Options) error{
+		"analyze": WriteAnalysis, "timeline": WriteTimeline, "info": WriteInfo,
+	} {
+		for _, format := range Formats(command) {
+			opt := Options{Redact: defaults()}
+			var whole bytes.Buffer
+			if err := write(&whole, format, models["three-ways"](), opt); err != nil || whole.Len() == 0 {
+				t.Errorf("%s %s: %d bytes, %v", command, format, whole.Len(), err)
 			}
-			if err := WriteTimeline(&failing{n * 70_000, broken}, format, models["three-ways"](), Options{Redact: defaults()}); !errors.Is(err, broken) {
-				t.Errorf("timeline %s after %d bytes: %v", format, n*70_000, err)
+			for _, n := range []int{0, whole.Len() / 2, whole.Len() - 1} {
+				if err := write(&failing{n, broken}, format, models["three-ways"](), opt); !errors.Is(err, broken) {
+					t.Errorf("%s %s after %d of %d bytes: %v", command, format, n, whole.Len(), err)
+				}
 			}
-		}
-		if err := WriteInfo(&failing{0, broken}, format, models["three-ways"](), Options{Redact: defaults()}); !errors.Is(err, broken) {
-			t.Errorf("info %s: %v", format, err)
 		}
 	}
 }

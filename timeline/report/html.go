@@ -153,7 +153,7 @@ func (a *Analysis) htmlPage() *htmlPage {
 	p.Covers = strings.Join(s.said((*screen).extent), " ")
 	p.Files = s.filesWords()
 	p.Tally = s.tally()
-	p.Remarks = s.said((*screen).unjoined, (*screen).counted, (*screen).setAside, (*screen).selection)
+	p.Remarks = s.remarks()
 	cards := a.cards()
 	for i := range cards[:min(len(cards), mostCards)] {
 		v := s.newCardView(p, &cards[i], i)
@@ -166,7 +166,7 @@ func (a *Analysis) htmlPage() *htmlPage {
 	p.Left = max(0, len(cards)-mostCards)
 	p.Servers, p.Wider = s.serverTable()
 	p.Hosts = s.hosts()
-	p.Rows = s.exchanges()
+	p.Rows = exchanges(a.Requests)
 	p.Inputs, p.More = a.listed(mostFiles)
 	p.Words = a.glossary(cards)
 	p.anchors = map[string]string{}
@@ -198,6 +198,27 @@ func (s *screen) said(methods ...func(*screen)) []string {
 		}
 	}
 	return out
+}
+
+// remarks says which requests are spoken of and which not, and of those that went well how.
+func (s *screen) remarks() []string {
+	about := []func(*screen){(*screen).unjoined, (*screen).counted, (*screen).setAside, (*screen).selection}
+	switch {
+	case len(s.failed) > 0:
+	case len(s.Requests) > 0:
+		fared := func(s *screen) {
+			if t := answers(s.Requests, s.Analysis.counted().Statuses); t != "" {
+				s.labelled("Answers:", sentence(t))
+			}
+		}
+		about = append([]func(*screen){fared, (*screen).repeated}, about...)
+		if len(s.unhappy) == 0 {
+			about = append(about, func(s *screen) { s.elsewhere(s.served()) })
+		}
+	case s.FilteredOut > 0:
+		about = append(about, (*screen).speakers)
+	}
+	return s.said(about...)
 }
 
 // sections lists the parts of the page that there are.
@@ -456,8 +477,11 @@ func commandSpans(s string) [][2]int {
 		}
 		start := from + m[2]
 		end := len(s)
-		if e := commandEnd.FindStringIndex(s[start:]); e != nil {
-			end = start + e[0]
+		for _, e := range commandEnd.FindAllStringIndex(s[start:], -1) {
+			if strings.Count(s[start:start+e[0]], `"`)%2 == 0 { // else it is within a name
+				end = start + e[0]
+				break
+			}
 		}
 		out = append(out, [2]int{start, end})
 		from = end
@@ -478,8 +502,8 @@ type exchangeRow struct {
 }
 
 // exchanges lists the requests that matter most: those that failed, then the slowest.
-func (s *screen) exchanges() []exchangeRow {
-	chosen := slices.Clone(s.Requests)
+func exchanges(requests []*timeline.Request) []exchangeRow {
+	chosen := slices.Clone(requests)
 	slices.SortStableFunc(chosen, func(x, y *timeline.Request) int {
 		return cmp.Or(cmp.Compare(urgency(y), urgency(x)), cmp.Compare(y.Duration(), x.Duration()))
 	})

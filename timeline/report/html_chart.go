@@ -152,7 +152,8 @@ func (s *screen) newFigure(r *timeline.Request) *figure {
 			c.see(b.Phases[i].End)
 		}
 	}
-	if c.from == c.to {
+	const longest = 366 * 24 * 60 * timeline.Minute // what is longer is damage
+	if d := c.to - c.from; d <= 0 || d > longest {
 		return nil
 	}
 	f := &figure{Axis: 8}
@@ -265,7 +266,7 @@ func bars(side timeline.Side, phases []timeline.Phase, last etl.Time, c *scale) 
 			end = last
 		}
 		end = max(end, p.Start)
-		bar := figureBar{X: c.place(p.Start), Width: c.place(end) - c.place(p.Start), Class: "p-" + patternOf(side, p)}
+		bar := figureBar{X: c.place(p.Start), Width: max(0, c.place(end)-c.place(p.Start)), Class: "p-" + patternOf(side, p)}
 		if bar.Width > roomInside {
 			bar.Words = phaseWord(side, p)
 			if side == timeline.Server {

@@ -37,6 +37,7 @@ const (
 	maxRows     = 200_000 // requests that are listed: the most urgent ones of more
 	maxClaims   = 5_000   // titles of verdicts of requests that are not told of event by event
 	maxDataText = 4 << 10 // bytes of one text
+	maxEntries  = 10_000  // events of Failed Request Tracing files, which the views of these have whole
 )
 
 // A dataTable gives each value an index, in the order in which they come.
@@ -106,12 +107,14 @@ type htmlDataWriter struct {
 	codes    dataTable[timeline.Code]
 	err      error
 	detailed *Details
+	entries  int            // events of Failed Request Tracing files that there still is room for
+	diaries  map[*Diary]int // the number of the view of a file, from 1
 }
 
 // htmlData writes the data of the interactive part of the HTML report as one JSON object that can stand in a script
 // element: it has no <, > and &.
 func (a *Analysis) htmlData(w io.Writer) error {
-	d := &htmlDataWriter{a: a, w: bufio.NewWriterSize(w, 1<<16), detailed: a.Details}
+	d := &htmlDataWriter{a: a, w: bufio.NewWriterSize(w, 1<<16), detailed: a.Details, entries: maxEntries, diaries: map[*Diary]int{}}
 	if d.detailed == nil {
 		d.detailed = NewDetails(a) // chosen, with what is known of them without their events
 	}
@@ -403,6 +406,8 @@ type taleLine struct {
 	head   string // which event: WebIO 134; or which phase
 	text   string
 	by     string // how it is known to be about this request
+	level  uint8  // of an event
+	link   string // to where the page has all of it; "" = nowhere
 	key    bool   // the verdict rests on it
 	moment *Moment
 }
@@ -421,7 +426,8 @@ const (
 )
 
 // tale returns what the files tell of a request, all on the clock of its machine.
-func (a *Analysis) tale(r *timeline.Request, t *Detail) []taleLine {
+func (d *htmlDataWriter) tale(r *timeline.Request, t *Detail) []taleLine {
+	a := d.a
 	var out []taleLine
 	phases := func(input int, side timeline.Side, list []timeline.Phase) {
 		for i := range list {
@@ -468,8 +474,11 @@ func (a *Analysis) tale(r *timeline.Request, t *Detail) []taleLine {
 		}
 		out = append(out, taleLine{
 			at: at, input: m.Input, kind: toldEvent, head: strings.TrimSpace(m.Source + " " + strconv.Itoa(int(m.ID))),
-			text: cmp.Or(m.Text, m.Event), moment: m,
+			text: cmp.Or(m.Text, m.Event), level: m.Level, moment: m,
 		})
+	}
+	for _, file := range t.Diaries {
+		out = append(out, d.entriesOf(file, r)...)
 	}
 	// An event that the verdict quotes is one of the trace: it is told once, in the verdict's words.
 	quoted := func(e timeline.Evidence, head, text string) bool {
@@ -529,13 +538,59 @@ func (a *Analysis) tale(r *timeline.Request, t *Detail) []taleLine {
 	return out
 }
 
+// entriesOf returns the events of a Failed Request Tracing file: if there is no room for all of them, those that report
+// trouble.
+func (d *htmlDataWriter) entriesOf(file *Diary, r *timeline.Request) []taleLine {
+	number := d.number(file)
+	if number == 0 {
+		return nil
+	}
+	var out []taleLine
+	for i := range file.Events {
+		e := &file.Events[i]
+		if trouble := e.Level >= 1 && e.Level <= 3; e.Time.IsZero() || d.entries <= 0 && !trouble {
+			continue
+		}
+		d.entries--
+		x := taleLine{
+			at: e.Time.Add(d.a.shift(file.Input, r.Input)), input: file.Input, kind: toldEvent, head: cmp.Or(e.Name, e.Source),
+			level: e.Level, link: "#diary-" + strconv.Itoa(number) + "-e" + strconv.Itoa(i+1),
+		}
+		for _, f := range e.Fields {
+			const most = 120
+			value := cmp.Or(f.Text, f.Value)
+			if f.Name == "ContextId" || value == "" || value == "0" || len(x.text)+len(value) > most {
+				continue
+			}
+			if x.text != "" {
+				x.text += ", "
+			}
+			x.text += f.Name + " " + value
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// number returns the number of the view of a Failed Request Tracing file in the page, 0 if it has none: they are
+// numbered in the order of the requests, like here.
+func (d *htmlDataWriter) number(file *Diary) int {
+	if file == nil || file.Request == nil {
+		return 0
+	}
+	if d.diaries[file] == 0 {
+		d.diaries[file] = len(d.diaries) + 1
+	}
+	return d.diaries[file]
+}
+
 // detail writes what is known of one request besides its row: an object with
 //
 //	id, facts [[label, text], ...], verdict {open, context, do, find, not [[why], ...], atLeast},
-//	tale [[at, took, input, kind, head, text, by, 1 = key, level, event, message, name, value, ...], ...],
-//	diaries [input, ...], unread
+//	tale [[at, took, input, kind, head, text, by, 1 = key, level, link, event, message, name, value, ...], ...],
+//	diaries [number, input, number, input, ...], unread
 //
-// with texts as indices. The part behind "key" is of events of traces only.
+// with texts as indices. The part behind "key" is of events only, that behind "link" of those of traces.
 func (d *htmlDataWriter) detail(r *timeline.Request) {
 	t := d.detailed.Of(r.ID)
 	id, _ := json.Marshal(clean(r.ID))
@@ -552,9 +607,9 @@ func (d *htmlDataWriter) detail(r *timeline.Request) {
 		d.member("context", v.Context)
 		d.member("do", v.DoNow)
 		d.member("find", v.FindOut)
-		var not []string
-		for _, x := range v.Rejected {
-			not = append(not, x.Why)
+		not := make([]string, len(v.Rejected))
+		for i, x := range v.Rejected {
+			not[i] = x.Why
 		}
 		d.member("not", not)
 	}
@@ -562,15 +617,17 @@ func (d *htmlDataWriter) detail(r *timeline.Request) {
 		d.print(`,"unread":%d`, t.Unread)
 	}
 	if len(t.Diaries) > 0 {
-		var inputs []int
-		for _, x := range t.Diaries {
-			inputs = append(inputs, x.Input)
+		var list []int
+		for _, file := range t.Diaries {
+			if n := d.number(file); n != 0 {
+				list = append(list, n, file.Input)
+			}
 		}
 		d.print(`,"diaries":`)
-		d.numbers(inputs...)
+		d.numbers(list...)
 	}
 	d.print(`,"tale":[`)
-	for i, x := range d.a.tale(r, t) {
+	for i, x := range d.tale(r, t) {
 		if i > 0 {
 			d.print(",\n")
 		}
@@ -579,14 +636,14 @@ func (d *htmlDataWriter) detail(r *timeline.Request) {
 	d.print("]}")
 }
 
-// member writes a list of texts.
+// member writes a list of sentences.
 func (d *htmlDataWriter) member(name string, texts []string) {
 	if len(texts) == 0 {
 		return
 	}
 	list := make([]int, len(texts))
 	for i, t := range texts {
-		list[i] = d.text(t)
+		list[i] = d.text(begun(sentence(t)))
 	}
 	d.print(",%q:", name)
 	d.numbers(list...)
@@ -602,12 +659,15 @@ func (d *htmlDataWriter) line(x taleLine) {
 	}
 	buf = d.appendSpan(append(buf, ','), x.at, x.until)
 	numbers := []int{x.input, int(x.kind), d.text(x.head), d.text(x.text), d.text(x.by), truthNumber(x.key)}
+	if x.kind == toldEvent {
+		numbers = append(numbers, int(x.level), d.text(x.link))
+	}
 	if m := x.moment; m != nil {
 		message := m.Text
 		if message == x.text {
 			message = "" // told already
 		}
-		numbers = append(numbers, int(m.Level), d.text(m.Event), d.text(message))
+		numbers = append(numbers, d.text(m.Event), d.text(message))
 		for _, f := range m.Fields {
 			numbers = append(numbers, d.text(f.Name), d.text(f.Value))
 		}

@@ -502,10 +502,11 @@ func TestCommandSpans(t *testing.T) {
 		"on this machine: Test-NetConnection 10.0.0.12 -Port 80":                                  {"Test-NetConnection 10.0.0.12 -Port 80"},
 		"recycle the pool: appcmd recycle apppool /apppool.name:Shop":                             {"appcmd recycle apppool /apppool.name:Shop"},
 		"repair or remove module X (appcmd list module; appcmd uninstall module), then start it.": {"appcmd list module", "appcmd uninstall module"},
-		"look at netsh http show iplisten on WEB01; if it has entries":                            {"netsh http show iplisten on WEB01"},
+		"look at netsh http show iplisten on WEB01; if it has entries":                            {"netsh http show iplisten"},
 		"while it happens: netstat -ano, and netsh int ipv4 show dynamicport tcp":                 {"netstat -ano", "netsh int ipv4 show dynamicport tcp"},
 		"start the pool: appcmd start apppool /apppool.name:Shop (starting it alone will end so)": {"appcmd start apppool /apppool.name:Shop"},
 		"from WEB02 get the IIS log, HTTPERR and Set-Cookie headers":                              nil,
+		`start it: appcmd start apppool "/apppool.name:Cash and Carry", then look`:                {`appcmd start apppool "/apppool.name:Cash and Carry"`},
 		"clear the cache: ipconfig /flushdns.":                                                    {"ipconfig /flushdns"},
 	} {
 		var got []string

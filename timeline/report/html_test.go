@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
 )
@@ -256,6 +257,13 @@ func browsed() *Analysis {
 	d.Moments = append(d.Moments, Moment{Time: slow.Verdict.Evidence[1].Time, Source: "WebIO", ID: 201, Event: "ConnectionConnected", Level: 4, Text: "Connection established", Fields: []Field{{"Connection", "0x7ff1"}, {"Error", "0"}}})
 	slices.SortStableFunc(d.Moments, func(x, y Moment) int { return int(x.Time - y.Time) })
 	d.Omitted, d.tail = 412, 20
+	d.Diaries = []*Diary{{
+		Input: 1, Request: &freb.Request{URL: slow.URL, Verb: "GET", Start: slow.Start, End: slow.End, Events: 2},
+		Events: []freb.Event{
+			{Time: slow.Start, Source: "WWW Server", Name: "GENERAL_REQUEST_START", Fields: []freb.Field{{Name: "ContextId", Value: "{1}"}, {Name: "RequestVerb", Value: "GET"}}},
+			{Time: slow.End, Source: "WWW Server", Name: "MODULE_SET_RESPONSE_ERROR_STATUS", Level: 3, Fields: []freb.Field{{Name: "Notification", Value: "128", Text: "EXECUTE_REQUEST_HANDLER"}}},
+		},
+	}}
 	return a
 }
 
@@ -433,7 +441,7 @@ func TestHTMLInBrowser(t *testing.T) {
 			"http://192.168.0.216/time/", "2011-07-22 12:31:52.900 UTC", "30.0 s", "502.3", "1460 ERROR_TIMEOUT (0x5B4)", "receive 30 s (set in the trace)",
 			"w3wp.exe, PID 1432, pool ARRPool", "12002 ERROR_WINHTTP_TIMEOUT (0x80072EE2), known from the trace", "dbf06c50-adb0-4141-8c04-20bc2f193a61", "192.168.0.204:49247",
 			"45.2 s, answered 200", "connect", "wait", "failed", "process", "412 events between these two left out: etwhy events --id r201 shows all.",
-			"TCPIP 1000", "send, 40 bytes", "WebIO 201", "evidence", "trace 50", "IIS log 2", "12:32:22\t", "12:31:52.9010",
+			"TCPIP 1000", "send, 40 bytes", "WebIO 201", "evidence", "trace 50", "IIS log 4", "MODULE_SET_RESPONSE_ERROR_STATUS", "Notification EXECUTE_REQUEST_HANDLER", "Failed Request Tracing: IIS log", "12:32:22\t", "12:31:52.9010",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the detail does not say %q", want)
@@ -461,6 +469,15 @@ func TestHTMLInBrowser(t *testing.T) {
 		b.is(`document.querySelectorAll(".raw").length`, "1")
 		b.click(`.chips button:last-child`) // a source less
 		b.wait(`!document.querySelector(".tale table").innerText.includes("X-ARR") && document.querySelector(".chips button:last-child").ariaPressed === "false"`)
+
+		b.click(`.chips button:last-child`)
+		b.get(`[...document.querySelectorAll(".tale .line")].find((e) => e.textContent.includes("MODULE_SET")).click()`)
+		b.click(`.raw a[href="#diary-1-e2"]`) // where the page has the file whole
+		b.is(panel, "false")
+		b.is(`location.hash`, "#diary-1-e2")
+		b.wait(`document.getElementById("diary-1-e2").checkVisibility()`)
+		b.get(`location.hash = "#r201"`)
+		b.is(heading, "r201 failed 502.3")
 
 		b.click(`[aria-label="The request before"]`)
 		b.is(heading, "r200 ok 200")
@@ -490,7 +507,7 @@ func TestHTMLInBrowser(t *testing.T) {
 		text := b.get(`window.copied`)
 		for _, want := range []string{
 			"### r201 failed, 502.3: GET http://192.168.0.216/time/\n", "**192.168.0.216 sent no answer within 30 s** (likely)", "- Duration: 30.0 s\n",
-			"| wait | 2 ms | 30.0 s | failed | 1460 ERROR\\_TIMEOUT |", "| 12:32:22 |  | IIS log | 502.3, win32 12002, 30,002 ms |", "**Do now**\n\n- only if",
+			"| wait | 2 ms | 30.0 s | failed | 1460 ERROR_TIMEOUT |", "| 12:32:22 |  | IIS log | 502.3, win32 12002, 30,002 ms |", "**Do now**\n\n- Only if", "And 18 more events in between, which the report has.",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the Markdown lacks %q:\n%s", want, text)

@@ -54,11 +54,14 @@ func (w *walk) learn(a *Analysis) {
 			w.Learn(kind, name)
 		}
 	}
-	for _, m := range a.Machines {
-		if !m.Guessed {
-			learn(redact.Host, m.Name)
+	machine := func(m *timeline.Machine) {
+		if m != nil {
+			learn(redact.Host, m.Name) // a folder that nothing else names is mostly called after its machine
+			learn(redact.Host, m.ClockFrom)
 		}
-		learn(redact.Host, m.ClockFrom)
+	}
+	for _, m := range a.Machines {
+		machine(m)
 	}
 	for i := range a.Inputs {
 		in := &a.Inputs[i]
@@ -67,9 +70,7 @@ func (w *walk) learn(a *Analysis) {
 	}
 	for i := range a.Traces {
 		t := &a.Traces[i]
-		if t.Machine != nil && !t.Machine.Guessed {
-			learn(redact.Host, t.Machine.Name)
-		}
+		machine(t.Machine)
 		for _, s := range t.Health.Speakers {
 			learn(redact.Process, s.Process)
 		}

@@ -191,7 +191,7 @@ func (r *redactor) blob(digits []byte, name string, raw []byte) []byte {
 	switch mode := r.Mode(); {
 	case len(raw) == 0 || mode == redact.None:
 		return digits
-	case mode >= redact.Identities, mode == redact.Secrets && redact.IsBody(name):
+	case mode >= redact.Identities, mode == redact.Secrets && (redact.IsBody(name) || redact.SecretField(name) != ""):
 		return []byte(r.Body(string(raw)))
 	}
 	r.Hex(digits, raw)

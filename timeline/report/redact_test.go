@@ -3,12 +3,15 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/etwhy/etwhy/timeline"
 	"github.com/etwhy/etwhy/timeline/redact"
 )
 
@@ -72,5 +75,30 @@ func TestRedactBeside(t *testing.T) {
 				t.Errorf("%s shows %q", format, secret)
 			}
 		}
+	}
+}
+
+// A long log: 300,000 requests, of which some have a secret in their URL.
+func BenchmarkRedact(b *testing.B) {
+	model := func() *Analysis {
+		var list []*timeline.Request
+		for i := range 300_000 {
+			url := fmt.Sprintf("https://shop.contoso.com/orders/%d/items?page=%d&sort=name", i, i%50)
+			if i%10 == 0 {
+				url += "&access_token=0123456789abcdef"
+			}
+			list = append(list, answered(at("12:26:00").Add(time.Duration(i)*time.Millisecond), fmt.Sprintf("10.0.0.%d:443", i%20), url, time.Second))
+		}
+		return analysis(list...)
+	}
+	for _, mode := range []redact.Mode{redact.Default, redact.Secrets, redact.Identities, redact.Strict} {
+		b.Run(mode.String(), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				a := model()
+				b.StartTimer()
+				a.Redact(redact.New(mode, redact.Key{}))
+			}
+		})
 	}
 }

@@ -15,7 +15,7 @@ function fill(e, attributes, kids) {
     if (name.startsWith("on")) e.addEventListener(name.slice(2), value);
     else e.setAttribute(name, value === true && !name.startsWith("aria-") ? "" : value);
   }
-  e.append(...kids.flat(Infinity).filter((k) => k || k === 0));
+  e.append(...kids.flat(Infinity).filter(Boolean));
   return e;
 }
 const h = (tag, attributes, ...kids) => fill(document.createElement(tag), attributes, kids);
@@ -27,7 +27,7 @@ const button = (text, title, onclick, more) => h("button", { type: "button", tit
 const OUTCOMES = ["unfinished", "ok", "failed", "cancelled"];
 const SURE = ["possible", "likely", "certain"];
 const OK = 1, FAILED = 2, CANCELLED = 3;
-const PHASE = 0, OMITTED = 3, END = 6; // kinds of lines of a tale
+const PHASE = 0, EVENT = 2, OMITTED = 3, END = 6; // kinds of lines of a tale
 
 let data, S;                    // S: all texts
 let rows = [];                  // all requests
@@ -438,7 +438,7 @@ const STEPS = [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5].map((e) => n * 10 ** e
 
 // ticks are the times with a line, at least a label's width apart.
 function ticks(wide) {
-  const least = ((view.to - view.from) / Math.max(wide, 1)) * (view.mode === "own" ? 62 : 78);
+  const least = ((view.to - view.from) / Math.max(wide, 1)) * (view.mode === "own" ? 58 : 64);
   const step = STEPS.find((s) => s >= least) || STEPS.at(-1) * Math.ceil(least / STEPS.at(-1));
   const offset = view.mode === "own" ? 0 : (((data.base + shift * 60000) % 864e5) * 1000) % step; // at whole hours of the day
   const out = [];
@@ -593,13 +593,15 @@ function setHash(hash) {
 }
 
 function closed() {
-  const i = shown.indexOf(current);
+  const i = shown.indexOf(current), left = location.hash && location.hash !== "#" + current.id; // by a link to elsewhere
   current = null;
-  setHash("");
-  if (opener && opener !== document.body && opener.isConnected && !ui.body.contains(opener)) opener.focus();
-  else if (i >= 0) {
-    choose(i);
-    focusRow();
+  if (!left) {
+    setHash("");
+    if (opener && opener !== document.body && opener.isConnected && !ui.body.contains(opener)) opener.focus();
+    else if (i >= 0) {
+      choose(i);
+      focusRow();
+    }
   }
   opener = null;
 }
@@ -661,7 +663,8 @@ function drawDetail(r) {
   ui.before.disabled = i <= 0;
   ui.next.disabled = i < 0 || i === shown.length - 1;
   ui.copied.textContent = "";
-  const diaries = (d && d.diaries ? d.diaries : []).map((n) => [$("diary-" + n), n]).filter(([e]) => e);
+  const diaries = [];
+  for (let k = 0; d && d.diaries && k < d.diaries.length; k += 2) if ($("diary-" + d.diaries[k])) diaries.push(d.diaries.slice(k, k + 2));
   ui.detail.replaceChildren(...[
     h("p", { class: "address" }, h("b", null, r.method), " ", h("span", { class: "mono" }, r.url || "no address in the files")),
     v && h("section", { class: "claim " + r.outcome },
@@ -669,15 +672,15 @@ function drawDetail(r) {
       h("p", { class: "certainty" }, h("span", { class: "badge " + SURE[r.how.sure] }, SURE[r.how.sure]), " ", h("span", { class: "rule", title: "Row of the decision table" }, v.id),
         d && d.atLeast ? " There were more such requests than the files still have." : ""),
       d && [
-        d.open && h("p", null, h("b", null, "Cannot be told from here: "), S[d.open].replace(/[.\s]*$/, ".")),
+        d.open > 0 && h("p", null, h("b", null, "Cannot be told from here: "), S[d.open].replace(/[.\s]*$/, ".")),
         texts(d.context).map((t) => h("p", { class: "context" }, t)),
         h("div", { class: "advice" }, bullets("Do now", texts(d.do), "do"), bullets("Find out", texts(d.find), "find"), bullets("Not", texts(d.not), "no")),
       ]),
     h("dl", { class: "known" }, facts(r).map(([label, text]) => h("div", null, h("dt", null, label), h("dd", null, text)))),
     phaseTable(r),
     d ? tale(r, d) : h("p", { class: "note" }, `Event by event this report has the ${thousands(data.detailed)} requests that failed or took longest. Of this one: etwhy events --id ${r.id}, with the files that the report was made of.`),
-    diaries.length > 0 && h("p", null, diaries.map(([, n]) => h("a", { class: "button", href: "#diary-" + n }, "Failed Request Tracing: " + input(n).label))),
-    d && d.unread && h("p", { class: "note" }, plural(d.unread, "Failed Request Tracing file") + " of this request left out for want of room."),
+    diaries.length > 0 && h("p", null, diaries.map(([n, from]) => h("a", { class: "button", href: "#diary-" + n }, "Failed Request Tracing: " + input(from).label))),
+    d && d.unread > 0 && h("p", { class: "note" }, plural(d.unread, "Failed Request Tracing file") + " of this request left out for want of room."),
     h("details", { class: "markdown", ontoggle: (e) => { if (e.target.open) e.target.lastChild.textContent = markdown(r); } },
       h("summary", null, "This request as Markdown"), h("pre", { tabindex: 0 })),
   ].filter(Boolean));
@@ -712,8 +715,18 @@ function phaseTable(r) {
 }
 
 // lineOf names the members of a line of a tale.
-function lineOf([at, took, from, kind, head, text, by, key, level, event, message, ...fields]) {
-  return { at, took, from: input(from), kind, head: S[head], text: S[text], by: S[by], key: key === 1, level, event: S[event], message: S[message], fields: fields.map((i) => S[i]) };
+function lineOf([at, took, from, kind, head, text, by, key, level, link, event, message, ...fields]) {
+  return { at, took, from: input(from), kind, head: S[head], text: S[text], by: S[by], key: key === 1, level, link: S[link], event: S[event], message: S[message], fields: fields.map((i) => S[i]) };
+}
+// gist is what the fields of an event say that has no message: no addresses, identifiers and zeros.
+function gist(x) {
+  const most = 90;
+  let out = "";
+  for (let i = 0; x.text === x.event && i + 1 < x.fields.length; i += 2) {
+    const v = x.fields[i + 1];
+    if (v && v !== "0" && !/^(0x[0-9a-f]{8,}|\{?[0-9a-f]{8}-[0-9a-f-]{27,}\}?)$/i.test(v) && out.length + v.length < most) out += (out && ", ") + x.fields[i] + " " + v;
+  }
+  return out;
 }
 const coarse = (x) => x.from.coarse && x.kind > OMITTED;
 const timeOf = (x, decimals) => (x.at === null ? "" : clock(x.at, coarse(x) ? 0 : decimals));
@@ -749,7 +762,7 @@ function tale(r, d) {
 // eventRow is a line of the tale. What is raw about it opens below it.
 function eventRow(x, since, gap, r) {
   const toggle = button("", "Show all fields", null, { "aria-expanded": false, class: "event" });
-  toggle.append(...[x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" + (x.kind === PHASE || x.kind === END ? " step" : "") }, x.head), h("span", null, wordsOf(x))].filter(Boolean));
+  toggle.append(...[x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" + (x.kind === PHASE || x.kind === END ? " step" : "") }, x.head), h("span", null, wordsOf(x)), x.event && h("span", { class: "gist" }, gist(x))].filter(Boolean));
   const tr = h("tr", { class: "line t" + x.kind + (x.key ? " keyed" : "") },
     h("td", { class: "n" }, timeOf(x, 4)),
     h("td", { class: "n" }, since === null || coarse(x) ? "" : exact(since)),
@@ -776,14 +789,15 @@ function raw(x) {
   add("Level", x.level === undefined ? "" : LEVELS[x.level] || String(x.level || ""));
   add("Joined by", x.by);
   add("Message", x.message);
+  add("All of it", x.link && $(x.link.slice(1)) && h("a", { href: x.link }, "in the view of the file"));
   const known = list.length;
   for (let i = 0; i + 1 < x.fields.length; i += 2) list.push(h("div", { class: "field" }, h("dt", null, x.fields[i]), h("dd", null, x.fields[i + 1])));
-  return h("tr", { class: "raw" }, h("td", { colspan: 5 }, h("dl", null, list), list.length === known && x.level !== undefined && h("p", { class: "soft" }, "The event has no fields.")));
+  return h("tr", { class: "raw" }, h("td", { colspan: 5 }, h("dl", null, list), list.length === known && x.event !== undefined && h("p", { class: "soft" }, "The event has no fields.")));
 }
 
 // markdown is what is known of a request for a ticket.
 function markdown(r) {
-  const esc = (s) => String(s).replace(/[\\`*_|[\]<>~]/g, "\\$&").replace(/\s+/g, " ");
+  const esc = (s) => String(s).replace(/[\\`*|[\]<~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, "\\$&").replace(/\s+/g, " ");
   const v = r.verdict, d = r.detail, out = [];
   const table = (head, list) => out.push("", "| " + head.join(" | ") + " |", "|" + head.map(() => " --- |").join(""), ...list.map((c) => "| " + c.map(esc).join(" | ") + " |"));
   out.push(`### ${r.id} ${r.outcome}${r.status ? ", " + r.status : ""}: ${esc(r.method)} ${esc(r.url)}`, "");
@@ -791,10 +805,14 @@ function markdown(r) {
   for (const [label, text] of facts(r)) out.push(`- ${label}: ${esc(text)}`);
   if (r.steps.length) table(["phase", "since start", "took", "outcome", "error"], r.steps.map((p) => [S[p.word], p.start === null ? "" : exact(p.start - r.start), p.took === null ? "no end" : took(p.took), OUTCOMES[p.outcome], code(p.error)]));
   if (d && d.tale.length) {
-    const most = 80, lines = d.tale.map(lineOf);
-    table([`time, ${zone()}`, "since start", "source", "what it tells"], lines.slice(0, most).map((x) =>
-      [timeOf(x, 3), x.at === null || coarse(x) ? "" : exact(x.at - r.start), x.from.label, [x.head, wordsOf(x)].filter(Boolean).join(" ")]));
-    if (lines.length > most) out.push("", `${thousands(lines.length - most)} more lines are in the report.`);
+    // What happened in all its parts is in the report: a ticket has the phases, what the verdict rests on, what reports
+    // trouble, and the events at both ends.
+    const ends = 12, lines = d.tale.map(lineOf), events = lines.filter((x) => x.kind === EVENT);
+    const some = new Set([...events.slice(0, ends), ...events.slice(-ends)]);
+    const told = lines.filter((x) => x.kind !== EVENT || x.key || some.has(x) || (x.level >= 1 && x.level <= 3));
+    table([`time, ${zone()}`, "since start", "source", "what it tells"], told.map((x) =>
+      [timeOf(x, 3), x.at === null || coarse(x) ? "" : exact(x.at - r.start), x.from.label, [x.head, wordsOf(x), gist(x)].filter(Boolean).join(" ")]));
+    if (told.length < lines.length) out.push("", `And ${plural(lines.length - told.length, "more event")} in between, which the report has.`);
   }
   if (d) {
     for (const [title, list] of [["Do now", d.do], ["Find out", d.find], ["Not", d.not]]) {
