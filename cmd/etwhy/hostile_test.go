@@ -144,8 +144,10 @@ func hostileIncident(t testing.TB, d disguise) incidentFolder {
 			"<Event xmlns=\"http://schemas.microsoft.com/win/2004/08/events/event\"><System><Provider Name=\"WWW Server\"/><EventID>0</EventID><TimeCreated SystemTime=\"2026-03-04T16:50:21.033Z\"/><Computer>\xed\xa0\x80</Computer></System><EventData><Data Name=\"Re\x00questURL\">http://\xfe\xff/</Data></EventData></Event></failedRequest>"),
 		"broken/u_ex260304.log": []byte("#Software: Microsoft Internet Information Services 10.0\r\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip sc-status sc-substatus sc-win32-status time-taken\r\n" +
 			"2026-03-04 16:50:51 10.0.0.1 G\x00ET /\xff\xfe\x1b[2J\xed\xa0\x80 \x07 80 \xc3( 10.0.0.2 500 0 0 10\r\n"),
-		"broken/System.xml":   []byte("<Events><Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-WAS'/><EventID>5002</EventID><Level>2</Level><TimeCreated SystemTime='2026-03-04T16:50:21Z'/><Channel>System</Channel><Computer>\xff\x1b[31m</Computer></System><EventData><Data Name='AppPoolID'>\xc3(\x00</Data></EventData></Event></Events>"),
-		"broken/utf16.config": append([]byte{0xff, 0xfe}, wide("<configuration><system.applicationHost><applicationPools><add name=\"\ue0f0x\" /></applicationPools><sites><site name=\"\ue0f0\" id=\"1\"><application path=\"/\" applicationPool=\"\ue0f0x\"/></site></sites></system.applicationHost></configuration>")...),
+		"broken/System.xml":              []byte("<Events><Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-WAS'/><EventID>5002</EventID><Level>2</Level><TimeCreated SystemTime='2026-03-04T16:50:21Z'/><Channel>System</Channel><Computer>\xff\x1b[31m</Computer></System><EventData><Data Name='AppPoolID'>\xc3(\x00</Data></EventData></Event></Events>"),
+		"broken/\x1b[31m\u202ezqh02.etl": []byte("no trace, whatever it is called"),
+		"broken/\x1b[31m.csv":            []byte("\"(PDH-CSV 4.0) (GMT Standard Time)(0)\",\"\\\\W\x1b[31m\\Processor(_Total)\\% Processor Time\"\r\n\"03/04/2026 16:50:30.123\"\r\n\"x\",\"y\"\r\n"),
+		"broken/utf16.config":            append([]byte{0xff, 0xfe}, wide("<configuration><system.applicationHost><applicationPools><add name=\"\ue0f0x\" /></applicationPools><sites><site name=\"\ue0f0\" id=\"1\"><application path=\"/\" applicationPool=\"\ue0f0x\"/></site></sites></system.applicationHost></configuration>")...),
 	}
 	return writeIncident(t, dir, fill, more)
 }

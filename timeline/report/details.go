@@ -15,7 +15,7 @@ const (
 	maxMoments  = 3 << 20   // bytes of all their events
 	minMoments  = 1_500     // bytes of the events of each one, whatever the others take
 	mostMoments = 200 << 10 // bytes of the events of one of them
-	maxDiaries  = 6 << 20   // bytes of Failed Request Tracing files; the first is whole in any case
+	maxDiaries  = 2 << 20   // bytes of Failed Request Tracing files; the first is whole in any case
 )
 
 // Details are what the files tell of single requests event by event, for the formats that show it: of those that

@@ -41,6 +41,6 @@ func ExampleFormats() {
 	fmt.Println(report.Formats("analyze"))
 	fmt.Println(report.Formats("explain"))
 	// Output:
-	// [table csv json ndjson]
+	// [table csv json ndjson text markdown html har perfetto otlp]
 	// [table json]
 }

@@ -327,6 +327,7 @@ type cardView struct {
 	Page    *htmlPage
 	Heading string
 	One     bool // there is one request
+	Judged  bool // there is a verdict
 	Links   []string
 	More    int // requests that are not linked to
 	Figure  *figure
@@ -334,6 +335,7 @@ type cardView struct {
 
 func (s *screen) newCardView(p *htmlPage, c *card, i int) cardView {
 	v := cardView{card: c, Page: p, ID: fmt.Sprintf("card-%d", i+1), Class: c.Outcome.String(), Badge: c.Confidence.String(), Links: c.IDs, One: len(c.IDs) == 1}
+	v.Judged = c.discovery != nil || c.Request != nil && c.Request.Verdict != nil
 	v.Heading = c.Headline
 	if only, ok := strings.CutPrefix(c.Headline, "1 x "); ok {
 		v.Heading = begun(only)

@@ -272,7 +272,9 @@ func bars(side timeline.Side, phases []timeline.Phase, last etl.Time, c *scale) 
 			if side == timeline.Server {
 				bar.Words = cmp.Or(spentWords[p.Name], bar.Words)
 			}
-			if !p.End.IsZero() {
+			if p.End.IsZero() {
+				bar.Words += ", no end"
+			} else {
 				bar.Words += " " + took(p.Duration())
 			}
 		}

@@ -49,8 +49,8 @@ func (s *screen) health() health {
 	for _, f := range s.findings(timeline.Doubt) {
 		add(f, "doubt", "Careful")
 	}
-	const most = 20
-	left := 0
+	const most = 6
+	shown, left := 0, 0
 	for i := range s.Inputs {
 		in := &s.Inputs[i]
 		c := concern{Class: "doubt", Label: "Careful"}
@@ -65,15 +65,16 @@ func (s *screen) health() health {
 		default:
 			continue
 		}
-		if len(h.Concerns) >= most {
+		if shown == most {
 			left++
 			continue
 		}
+		shown++
 		h.Concerns = append(h.Concerns, c)
 	}
 	if left > 0 {
 		h.Concerns = append(h.Concerns, concern{Class: "doubt", Label: "Careful",
-			Title: fmt.Sprintf("%s more could not be read whole: the table at the end has them.", plural(left, "file"))})
+			Title: fmt.Sprintf("%s could not be read whole: the list of files has them.", plural(left, "more file"))})
 	}
 	for _, t := range s.Traces {
 		if t.Abandoned > 0 {
