@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/timeline/report"
 )
 
@@ -242,7 +243,7 @@ type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
 
-// warn writes a line to standard error.
+// warn writes a line to standard error. Names in it may be a stranger's.
 func (env *environment) warn(format string, args ...any) {
-	fmt.Fprintf(env.stderr, "etwhy: "+format+"\n", args...)
+	fmt.Fprintf(env.stderr, "etwhy: %s\n", charset.Printable(fmt.Sprintf(format, args...)))
 }

@@ -14,12 +14,15 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/etwhy/etwhy/etl/etltest"
 )
 
 // hostile are texts that mean something to what a result is opened with. Each has a mark of its own.
@@ -73,6 +76,9 @@ var disguises = []disguise{
 	}},
 }
 
+// badInNames are characters that no name of a file can have.
+var badInNames = map[bool]string{false: "/\x00", true: "/\x00\\:*?\"<>|\t\r\n\x07\x1b"}[runtime.GOOS == "windows"]
+
 // dressed is a hostile text as the file takes it that it is put into.
 func dressed(file, before, text string) string {
 	keep := func(bad string) func(r rune) rune {
@@ -86,7 +92,7 @@ func dressed(file, before, text string) string {
 	quoted := inQuotes(before)
 	switch {
 	case file == "": // a name of a file
-		text = strings.Map(keep("/\x00"), text)
+		text = strings.Map(keep(badInNames), text)
 		return text[:min(len(text), 60)]
 	case strings.HasSuffix(file, ".etl.txt") && quoted:
 		q := strconv.Quote(text[:min(len(text), 8_000)]) // a record has less than 64 KB
@@ -144,11 +150,19 @@ func hostileIncident(t testing.TB, d disguise) incidentFolder {
 			"<Event xmlns=\"http://schemas.microsoft.com/win/2004/08/events/event\"><System><Provider Name=\"WWW Server\"/><EventID>0</EventID><TimeCreated SystemTime=\"2026-03-04T16:50:21.033Z\"/><Computer>\xed\xa0\x80</Computer></System><EventData><Data Name=\"Re\x00questURL\">http://\xfe\xff/</Data></EventData></Event></failedRequest>"),
 		"broken/u_ex260304.log": []byte("#Software: Microsoft Internet Information Services 10.0\r\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip sc-status sc-substatus sc-win32-status time-taken\r\n" +
 			"2026-03-04 16:50:51 10.0.0.1 G\x00ET /\xff\xfe\x1b[2J\xed\xa0\x80 \x07 80 \xc3( 10.0.0.2 500 0 0 10\r\n"),
-		"broken/System.xml":              []byte("<Events><Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-WAS'/><EventID>5002</EventID><Level>2</Level><TimeCreated SystemTime='2026-03-04T16:50:21Z'/><Channel>System</Channel><Computer>\xff\x1b[31m</Computer></System><EventData><Data Name='AppPoolID'>\xc3(\x00</Data></EventData></Event></Events>"),
-		"broken/\x1b[31m\u202ezqh02.etl": []byte("no trace, whatever it is called"),
-		"broken/\x1b[31m.csv":            []byte("\"(PDH-CSV 4.0) (GMT Standard Time)(0)\",\"\\\\W\x1b[31m\\Processor(_Total)\\% Processor Time\"\r\n\"03/04/2026 16:50:30.123\"\r\n\"x\",\"y\"\r\n"),
-		"broken/utf16.config":            append([]byte{0xff, 0xfe}, wide("<configuration><system.applicationHost><applicationPools><add name=\"\ue0f0x\" /></applicationPools><sites><site name=\"\ue0f0\" id=\"1\"><application path=\"/\" applicationPool=\"\ue0f0x\"/></site></sites></system.applicationHost></configuration>")...),
+		"broken/System.xml": []byte("<Events><Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='Microsoft-Windows-WAS'/><EventID>5002</EventID><Level>2</Level><TimeCreated SystemTime='2026-03-04T16:50:21Z'/><Channel>System</Channel><Computer>\xff\x1b[31m</Computer></System><EventData><Data Name='AppPoolID'>\xc3(\x00</Data></EventData></Event></Events>"),
+		dressed("", "", "broken\x1b[31m\u202ezqh02") + ".etl": []byte("no trace, whatever it is called"),
+		dressed("", "", "broken\x1b[31m") + ".csv":            []byte("\"(PDH-CSV 4.0) (GMT Standard Time)(0)\",\"\\\\W\x1b[31m\\Processor(_Total)\\% Processor Time\"\r\n\"03/04/2026 16:50:30.123\"\r\n\"x\",\"y\"\r\n"),
+		"broken/utf16.config":                                 append([]byte{0xff, 0xfe}, wide("<configuration><system.applicationHost><applicationPools><add name=\"\ue0f0x\" /></applicationPools><sites><site name=\"\ue0f0\" id=\"1\"><application path=\"/\" applicationPool=\"\ue0f0x\"/></site></sites></system.applicationHost></configuration>")...),
 	}
+	halves, err := etltest.Compile(`log start=2026-03-04T19:00:00Z name="\ue0f0"
++1 cpu0 44:45 WinHttp/9 act={a1000000-0000-0000-0000-000000000001} ApiHandle=0x11d20100 Api=WinHttpSendRequest
++1 WebIO/17 act={a1000000-0000-0000-0000-000000000001} Request=0x2000 RequestHandle=0x30 Method=GET URI="http://\ue0f0.example/\ue0f0\ue0f0x?\ue0f0"
++2 WebIO/134 act=0x30/0x2000 Request=0x2000 Error=11001`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more["broken/halves.etl"] = bytes.ReplaceAll(halves, []byte("\xf0\xe0"), []byte("\x00\xd8"))
 	return writeIncident(t, dir, fill, more)
 }
 

@@ -56,7 +56,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		exit = exitError{exitUsage, err} // cobra's and pflag's own
 	}
 	if exit.err != nil {
-		fmt.Fprintf(stderr, "etwhy: %v\n", exit.err)
+		env.warn("%v", exit.err)
 		if exit.code == exitUsage {
 			fmt.Fprintln(stderr, "etwhy: see etwhy --help")
 		}

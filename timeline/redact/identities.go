@@ -187,6 +187,8 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 			is = r.host(l.name)
 		case User:
 			is = r.account(l.name)
+		case Path:
+			is = r.filePart(l.name)
 		default:
 			is = r.pseudonym(l.kind, l.name)
 		}

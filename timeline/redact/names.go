@@ -211,6 +211,9 @@ func (n *names) learn(kind Kind, name string) bool {
 		return false
 	}
 	list := n.learnt[first]
+	if len(list) >= maxAlike || n.changes >= maxLearnt {
+		return false // hostile variety
+	}
 	for _, one := range list {
 		if one.name == name {
 			return false
@@ -222,6 +225,12 @@ func (n *names) learn(kind Kind, name string) bool {
 	n.changes++
 	return true
 }
+
+// Bounds on the names that are looked for in texts: with one first word, and at all.
+const (
+	maxAlike  = 200
+	maxLearnt = 100_000
+)
 
 // firstWord returns the letters and digits that s begins with.
 func firstWord(s string) string {

@@ -215,9 +215,9 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		}
 	}
 	p, known := lookParameter(name, s.mode)
-	if !known && isBlank(lead) && width > 0 { // User Id=...
+	if c, n := before(b, from, start); !known && n > 0 && isBlank(c) { // User Id=...
 		var more [maxName]byte
-		first, _ := nameBefore(more[:0], b, from, start-1)
+		first, _ := nameBefore(more[:0], b, from, start-n)
 		if len(first) == 0 || len(first)+len(name) > maxName {
 			return h, false
 		}
@@ -270,7 +270,21 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 // so that access_token, Access-Token and accessToken are the same.
 func nameBefore(dst, b []byte, from, end int) (name []byte, start int) {
 	start = end
-	for {
+	for start > from && nameChars[b[start-1]] {
+		start--
+	}
+	if start == from || strings.IndexByte(`%\;`, b[start-1]) < 0 { // no escapes
+		if end-start > cap(dst) {
+			return nil, start
+		}
+		for _, c := range b[start:end] {
+			if isLetter(c) || isDigit(c) {
+				dst = append(dst, lower(c))
+			}
+		}
+		return dst, start
+	}
+	for start = end; ; {
 		c, n := before(b, from, start)
 		if n == 0 || !nameChars[c] {
 			break
@@ -506,8 +520,8 @@ func (s *scanner) webToken(b []byte, from, at int) (h hit, ok bool) {
 	n := 0
 	for h.end = run(b, at, &base64URLChars); n < len(dots) && h.end < len(b) && b[h.end] == '.'; n++ {
 		next := run(b, h.end+1, &base64URLChars)
-		if next == h.end+1 && (n == 0 || next >= len(b) || b[next] != '.') {
-			break // a full stop; the key of an encrypted one may be empty
+		if next == h.end+1 && (n > 0 || next >= len(b) || b[next] != '.') {
+			break // a full stop; the key of an encrypted one, which is next to the header, may be empty
 		}
 		dots[n] = h.end
 		h.end = next

@@ -274,7 +274,10 @@ func (r *Redactor) filePart(part string) string {
 	if name == "" || name == "." || name == ".." || name == "-" || isPseudonym([]byte(name)) || len(name) == 2 && name[1] == ':' {
 		return part
 	}
-	return r.pseudonym(Path, name) + ext
+	if l, end, ok := r.find([]byte(part), 0, len(firstWord(part))); ok && end == len(part) && l.kind == Host {
+		return r.host(l.name) // a folder that is called after its machine
+	}
+	return r.pseudonym(Path, lowered(name)) + ext
 }
 
 // isWellKnown reports whether a name is one that every installation has: of a process, a module, a pool.

@@ -557,9 +557,9 @@ func (d *htmlDataWriter) entriesOf(file *Diary, r *timeline.Request) []taleLine 
 			level: e.Level, link: "#diary-" + strconv.Itoa(number) + "-e" + strconv.Itoa(i+1),
 		}
 		for _, f := range e.Fields {
-			const most = 120
-			value := cmp.Or(f.Text, f.Value)
-			if f.Name == "ContextId" || value == "" || value == "0" || len(x.text)+len(value) > most {
+			const most = 100
+			value := cmp.Or(strings.TrimSpace(f.Text), diaryMeaning(e, f), f.Value)
+			if f.Name == "ContextId" || value == "" || value == "0" || value == "false" || len(x.text)+len(f.Name)+len(value) > most {
 				continue
 			}
 			if x.text != "" {

@@ -9,14 +9,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/clipperhouse/displaywidth"
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
 	"github.com/olekukonko/tablewriter/tw"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/decode/winerr"
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
@@ -419,30 +418,8 @@ func isSymbol(s string) bool {
 	return len(s) > 3 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
 }
 
-// clean makes a text from a file harmless for a terminal: what is not printable is written as in a Go
-// string. Line breaks and tabs become spaces.
-func clean(s string) string {
-	ok := utf8.ValidString(s)
-	for _, r := range s {
-		ok = ok && unicode.IsPrint(r)
-	}
-	if ok {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		case r == '\t' || r == '\n' || r == '\r':
-			b.WriteByte(' ')
-		default:
-			q := strconv.QuoteRuneToASCII(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
+// clean makes a text from a file harmless.
+func clean(s string) string { return charset.Printable(s) }
 
 // shorten cuts a text to a number of columns, and shows that it did.
 func shorten(s string, columns int) string {

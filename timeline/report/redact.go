@@ -399,11 +399,10 @@ func (a *Analysis) redactDiary(d *Diary) {
 	for i := range d.Events {
 		ev := &d.Events[i]
 		ev.Computer = w.Host(ev.Computer)
-		if ev.Class.IsZero() && ev.ID != 0 || w.Mode() < redact.Strict { // events of IIS itself have names that are known
-			w.text(&ev.Source)
-			w.text(&ev.Name)
+		if w.Mode() < redact.Strict || schema.Lookup(ev.Provider) == nil { // those of IIS itself tell nothing of who uses it
+			ev.Source, ev.Name = w.Named(redact.Label, ev.Source), w.Named(redact.Label, ev.Name)
+			w.text(&ev.Area)
 		}
-		w.text(&ev.Area)
 		header, _ := ev.Field("HeaderName")
 		for j := range ev.Fields {
 			f := &ev.Fields[j]

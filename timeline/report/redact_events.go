@@ -15,7 +15,6 @@ import (
 type redactor struct {
 	*redact.Redactor
 	schemas map[*schema.Event]exposure
-	text    []byte
 }
 
 func newRedactor(r *redact.Redactor) *redactor {

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/timeline"
 	"github.com/etwhy/etwhy/timeline/redact"
 )
@@ -100,5 +102,182 @@ func BenchmarkRedact(b *testing.B) {
 				a.Redact(redact.New(mode, redact.Key{}))
 			}
 		})
+	}
+}
+
+// closed are the fields whose values are from fixed lists of this program, or of formats.
+var closed = map[string]bool{
+	"Tool.Name": true, "Tool.Version": true, "Input.Kind": true, "Input.SHA256": true, "Input.Role": true, "Damage.Kind": true,
+	"Anomaly.Kind": true, "Request.ID": true, "Request.Phase": true, "Phase.Name": true, "Timer.Source": true, "Verdict.ID": true,
+	"Rejection.ID": true, "Related.Kind": true, "Finding.ID": true, "Machine.Role": true,
+	"Event.Culture": true, "HeaderField.Name": true, "Field.Name": true,
+}
+
+// fill gives every exported field below v a value, so that no list is empty. Strings are what text says.
+func fill(v reflect.Value, field string, depth int, text func(field string) string) {
+	if depth > 12 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		if !closed[field] {
+			v.SetString(text(field))
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		fill(v.Elem(), field, depth+1, text)
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Uint8 {
+			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		}
+		fallthrough
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i), field, depth+1, text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				fill(v.Field(i), v.Type().Name()+"."+f.Name, depth+1, text)
+			}
+		}
+	}
+}
+
+// strings calls visit for every string below v, and tells the field that has it.
+func everyString(v reflect.Value, field string, depth int, visit func(field, s string)) {
+	if depth > 14 {
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		visit(field, v.String())
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			everyString(v.Elem(), field, depth+1, visit)
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			everyString(v.Index(i), field, depth+1, visit)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			everyString(k, field, depth+1, visit)
+			everyString(v.MapIndex(k), field, depth+1, visit)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				everyString(v.Field(i), v.Type().Name()+"."+f.Name, depth+1, visit)
+			}
+		}
+	}
+}
+
+// planted are texts with a word that a mode has to take out, wherever they stand.
+var planted = map[redact.Mode]string{
+	redact.Secrets: "?token=zqjcanary x Cookie: sid=zqjcanary",
+	redact.Identities: `zqjcanary.corp.contoso.com CONTOSO\zqjcanary zqjcanary@contoso.com http://zqjcanary/ \\zqjcanary\share C:\Users\zqjcanary\x ` +
+		"10.213.7.9:80 fd5c:213::7 S-1-5-21-77-88-99-1001 00-15-5D-21-30-79",
+	redact.Strict: "zqjcanary",
+}
+
+var canaries = []string{"zqjcanary", "10.213.7.9", "fd5c:213::7", "s-1-5-21-77-88", "00-15-5d-21-30-79"}
+
+func checkCanaries(t *testing.T, mode redact.Mode, model any) {
+	t.Helper()
+	n := 0
+	everyString(reflect.ValueOf(model), "", 0, func(field, s string) {
+		if s != "" {
+			n++
+		}
+		for _, c := range canaries {
+			if strings.Contains(strings.ToLower(s), c) {
+				t.Errorf("%v: %s is %q", mode, field, s)
+			}
+		}
+	})
+	if n < 20 {
+		t.Errorf("only %d strings", n)
+	}
+}
+
+// No text of an analysis is forgotten: a new field that the walk does not know fails here.
+func TestRedactEveryField(t *testing.T) {
+	for mode, text := range planted {
+		a := &Analysis{}
+		fill(reflect.ValueOf(a).Elem(), "", 0, func(string) string { return text })
+		a.Details = nil
+		a.Redact(redact.New(mode, redact.Key{}))
+		checkCanaries(t, mode, a)
+		for _, format := range []string{"json", "csv", "ndjson"} {
+			out := strings.ToLower(string(render(t, WriteAnalysis, format, a, Options{})))
+			for _, c := range canaries {
+				if strings.Contains(out, c) {
+					t.Errorf("%v: %s shows %s", mode, format, c)
+				}
+			}
+		}
+	}
+}
+
+// The same of Failed Request Tracing files.
+func TestRedactDiary(t *testing.T) {
+	for mode, text := range planted {
+		d := &Diary{}
+		fill(reflect.ValueOf(d).Elem(), "", 0, func(string) string { return text })
+		header := d.Events[0]
+		header.Fields = []freb.Field{{Name: "HeaderName", Value: "X-Api-Key"}, {Name: "HeaderValue", Value: "zqjcanary"}}
+		body := d.Events[0]
+		body.Fields = []freb.Field{{Name: "Buffer", Value: "zqjcanary"}}
+		d.Events = append(d.Events, header, body)
+		a := &Analysis{}
+		a.Redact(redact.New(mode, redact.Key{}))
+		a.redactDiary(d)
+		checkCanaries(t, mode, d)
+		if got := d.Events[3].Fields[0].Value; got != redact.Mask+" (9 bytes)" {
+			t.Errorf("%v: the body is %q", mode, got)
+		}
+	}
+}
+
+// What belongs together has the same pseudonyms.
+func TestRedactJoins(t *testing.T) {
+	for _, mode := range []redact.Mode{redact.Identities, redact.Strict} {
+		q := answered(at("12:26:00"), "10.0.0.12:443", "https://web02.shop.contoso.com/a", time.Second)
+		q.Host = "web02.shop.contoso.com"
+		q.Verdict = &timeline.Verdict{Title: "WEB02 (10.0.0.12) is down, see case/WEB02/net.etl"}
+		m := &timeline.Machine{Name: "WEB02", Inputs: []int{0}, Addresses: []string{"10.0.0.12"}}
+		a := analysis(q)
+		a.Everything = []*timeline.Request{q}
+		a.Machines = []*timeline.Machine{m}
+		a.Inputs[0].Path, a.Traces[0].Path, a.Inputs[0].Machine, a.Traces[0].Machine = "case/WEB02/net.etl", "case/WEB02/net.etl", "WEB02", m
+		other := a.Inputs[0]
+		other.Path = "case/web02/net.etl" // another one, where case counts
+		a.Inputs = append(a.Inputs, other)
+		r := redact.New(mode, redact.Key{1})
+		a.Redact(r)
+		once := render(t, WriteAnalysis, "json", a, Options{})
+		a.Redact(r)
+		if twice := render(t, WriteAnalysis, "json", a, Options{Redact: r}); !bytes.Equal(once, twice) {
+			t.Errorf("%v: another format sees something else", mode)
+		}
+		if q.Server != m.Addresses[0]+":443" || a.Inputs[0].Machine != m.Name || a.Inputs[0].Path != a.Traces[0].Path {
+			t.Errorf("%v: %q at %q, %q is %q, %q is %q", mode, q.Server, m.Addresses, a.Inputs[0].Machine, m.Name, a.Inputs[0].Path, a.Traces[0].Path)
+		}
+		if !strings.HasPrefix(q.Host, m.Name+".") || !strings.Contains(q.URL, "://"+q.Host+"/") {
+			t.Errorf("%v: host %q and URL %q of machine %q", mode, q.Host, q.URL, m.Name)
+		}
+		if title := q.Verdict.Title; !strings.Contains(title, m.Name+" ("+m.Addresses[0]+")") || !strings.Contains(title, a.Inputs[0].Path) {
+			t.Errorf("%v: %q with %q and %q", mode, title, m.Name, a.Inputs[0].Path)
+		}
+		if a.Inputs[0].Path == a.Inputs[1].Path {
+			t.Errorf("%v: two inputs are called %q", mode, a.Inputs[0].Path)
+		}
+		if got := a.redaction(); got.KeyID == nil || got.Mode != mode.String() || len(got.Counts) == 0 {
+			t.Errorf("%v: %+v", mode, got)
+		}
 	}
 }

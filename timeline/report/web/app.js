@@ -98,9 +98,10 @@ class Request {
     for (const p of this.steps) if (p.start !== null) t = Math.max(t, p.start + (p.took || 0));
     return t;
   }
+  // The last moment that is drawn of it.
   get last() {
     const b = this.behind;
-    return Math.max(this.end, b ? b.start + (b.took || 0) : 0, this.limit || 0);
+    return this.lastDrawn ??= Math.max(this.end, b ? b.start + (b.took || 0) : 0, this.limit || 0);
   }
   // All that a word without a key is looked for in.
   get text() {
@@ -762,7 +763,7 @@ function tale(r, d) {
 // eventRow is a line of the tale. What is raw about it opens below it.
 function eventRow(x, since, gap, r) {
   const toggle = button("", "Show all fields", null, { "aria-expanded": false, class: "event" });
-  toggle.append(...[x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" + (x.kind === PHASE || x.kind === END ? " step" : "") }, x.head), h("span", null, wordsOf(x)), x.event && h("span", { class: "gist" }, gist(x))].filter(Boolean));
+  toggle.append(...[x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" + (x.kind === PHASE || x.kind === END ? " step" : "") }, x.head), h("span", { class: x.link && "gist" }, wordsOf(x)), x.event && h("span", { class: "gist" }, gist(x))].filter(Boolean));
   const tr = h("tr", { class: "line t" + x.kind + (x.key ? " keyed" : "") },
     h("td", { class: "n" }, timeOf(x, 4)),
     h("td", { class: "n" }, since === null || coarse(x) ? "" : exact(since)),
@@ -854,27 +855,31 @@ function tools() {
     else root.dataset.theme = next;
     theme.textContent = "Theme: " + next;
   }, { id: "theme" });
-  const times = data.zone && button("Times: UTC", "UTC, or as the clock of the captured machine showed it", () => {
+  const times = data.zone && button("", "Of the list and of single requests: UTC, or as the clock of the captured machine showed them", () => {
     shift = shift ? 0 : data.zone;
-    times.textContent = "Times: " + zone() + (shift ? " (captured machine)" : "");
     retime();
   }, { id: "zone" });
+  ui.times = times;
   $("tools").append(...[theme, times, button("Print", "Print the report", () => print(), { id: "print" })].filter(Boolean));
   $("tools").hidden = false;
 }
 
-// retime shows all times in the zone that was chosen, those of the rest of the page too.
+// retime shows the times in the zone that was chosen. The rest of the page, which has them in sentences, stays in UTC; the
+// other zone is in its tooltips.
 function retime() {
-  for (const e of document.querySelectorAll("time[datetime]")) {
-    e.dataset.utc ??= e.textContent;
-    const t = Date.parse(e.getAttribute("datetime"));
-    if (isNaN(t)) continue;
-    const iso = new Date(t + shift * 60000).toISOString();
-    e.textContent = !shift ? e.dataset.utc : e.dataset.utc.replace(/\d{4}-\d\d-\d\d/, iso.slice(0, 10)).replace(/\d\d:\d\d(:\d\d)?/, (m) => iso.slice(11, 11 + m.length)).replace("UTC", zone());
-  }
+  if (ui.times) ui.times.textContent = "Times of the list: " + zone();
   ui.startTitle.textContent = "Start, " + zone();
   repaint();
   if (current) drawDetail(current);
+}
+function hintTimes() {
+  if (!data.zone) return;
+  shift = data.zone;
+  for (const e of document.querySelectorAll("main time[datetime]")) {
+    const us = (Date.parse(e.getAttribute("datetime")) - data.base) * 1000;
+    if (!isNaN(us) && !e.title) e.title = `${date(us)} ${clock(us, 3)} ${zone()}, by the clock of the captured machine`;
+  }
+  shift = 0;
 }
 
 // ---- The page
@@ -1001,6 +1006,8 @@ function start() {
   document.documentElement.classList.add("js");
   $("app").hidden = false;
   applyFilter();
+  retime();
+  hintTimes();
   new ResizeObserver(later(() => { if (ui.axis.clientWidth !== ui.wide || !painted.size) repaint(); else paint(); })).observe(ui.grid);
   narrow.addEventListener("change", repaint);
   addEventListener("hashchange", follow);
