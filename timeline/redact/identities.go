@@ -367,10 +367,11 @@ func mailbox(b []byte, i int) (at, end int, ok bool) {
 	return at, end, end > at+size && bytes.ContainsFunc(b[at+size:end], func(r rune) bool { return r > 0x7f || isLetter(byte(r)) })
 }
 
-// dottedEnd returns where a name with dots and dashes ends that begins at i.
+// dottedEnd returns where a name with dots and dashes ends that begins at i. What is longer than any name is cut.
 func dottedEnd(b []byte, i int) int {
+	const most = 255
 	end := i
-	for at := i; at < len(b) && (isWord(b[at]) || (b[at] == '.' || b[at] == '-' || b[at] == '_') && at > i && b[at-1] != '.'); at++ {
+	for at := i; at < len(b) && at-i < most && (isWord(b[at]) || (b[at] == '.' || b[at] == '-' || b[at] == '_') && at > i && b[at-1] != '.'); at++ {
 		if isWord(b[at]) {
 			end = at + 1
 		}
@@ -382,7 +383,7 @@ func dottedEnd(b []byte, i int) int {
 // none: parts of which begin or go on with a separator, or have an extension.
 func account(b []byte, i, wordEnd int) (domain, sep, end int, ok bool) {
 	domain = wordEnd
-	for domain < len(b) && (isWord(b[domain]) || b[domain] == '.' || b[domain] == '-' || b[domain] == '_') {
+	for domain < len(b) && domain-i < 64 && (isWord(b[domain]) || b[domain] == '.' || b[domain] == '-' || b[domain] == '_') {
 		domain++
 	}
 	if domain >= len(b) {

@@ -420,6 +420,23 @@ func TestHex(t *testing.T) {
 	}
 }
 
+// Long texts of what rules begin at: none takes longer than its length asks for, and all stay as they are the second time.
+func TestHostileTexts(t *testing.T) {
+	for _, unit := range []string{
+		"%", "1.", "1:", "a.", "a@", `a\`, `"password":"`, "eyJ.", "x://", "/(S(", `WinHttpConnect("`, "-----BEGIN PRIVATE KEY-----", "Cookie: a\n",
+		"CN=a,", "&amp;", "%2525", "host-1234", "S-1-5-21-", `C:\Users\`, "[...] a ", "1::", "a-b-", " --password ", "user id=a ",
+	} {
+		s := strings.Repeat(unit, 50_000/len(unit))
+		for mode := Default; mode <= Strict; mode++ {
+			r := New(mode, testKey)
+			once := r.Text(s)
+			if twice := r.Text(once); twice != once {
+				t.Errorf("%v of many %q: not the same twice", mode, unit)
+			}
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	for _, tt := range secretTexts {
 		f.Add(tt.in)

@@ -187,7 +187,7 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	switch {
 	case quoted && !inQuery:
 		where |= asKey
-	case sep == '=' && (inQuery || width == 0 && bytes.IndexByte(b[at:], '&') > 0):
+	case sep == '=' && (inQuery || (width == 0 || isBlank(lead)) && bytes.IndexByte(b[at:endBefore(b, at, " \t\r\n")], '&') > 0):
 		where |= inURL
 	}
 	h.start = at + size
@@ -468,6 +468,8 @@ func (s *scanner) call(b []byte, from, at int) (h hit, ok bool) {
 
 // argumentAt returns where the text of an argument stands, without quotation marks; start is end if it is no text.
 func argumentAt(b []byte, i, n int) (start, end int) {
+	const most = 4096
+	b = b[:min(len(b), i+most)]
 	for ; i < len(b) && b[i] != ')' && b[i] != '\n'; i++ {
 		switch c, size := next(b, i); {
 		case c == '"':

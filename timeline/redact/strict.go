@@ -98,7 +98,7 @@ func (r *Redactor) passes(b []byte, i int) int {
 	}
 	// Names with a dot: w3wp.exe, web.config.
 	dotted := end
-	for dotted+1 < len(b) && b[dotted] == '.' && isWord(b[dotted+1]) {
+	for dotted+1 < len(b) && dotted-i < 64 && b[dotted] == '.' && isWord(b[dotted+1]) {
 		for dotted++; dotted < len(b) && (isWord(b[dotted]) || b[dotted] == '_'); dotted++ {
 		}
 	}

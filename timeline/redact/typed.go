@@ -134,6 +134,13 @@ func (r *Redactor) Learn(kind Kind, name string) {
 			user, _, _ := strings.Cut(rest, "/")
 			r.learnUser(user)
 		}
+		if folders := strings.FieldsFunc(name, isSeparator); len(folders) > 1 {
+			for _, folder := range folders[:len(folders)-1] {
+				if isNamedLikeMachine(folder) {
+					r.learnHost(folder)
+				}
+			}
+		}
 		if r.mode >= Strict {
 			for _, part := range strings.FieldsFunc(name, isSeparator) {
 				r.learn(Path, part)
@@ -147,6 +154,24 @@ func (r *Redactor) Learn(kind Kind, name string) {
 }
 
 // learnHost notes a name with and without its domain, and what the domain is called.
+// isNamedLikeMachine reports whether a folder is called as machines are: WEB02, shop-node-3. Files are put into a folder
+// for each machine, and may not tell its name themselves.
+func isNamedLikeMachine(folder string) bool {
+	letters, digits := 0, 0
+	for i := range len(folder) {
+		switch c := folder[i]; {
+		case isLetter(c):
+			letters++
+		case isDigit(c) && letters > 0:
+			digits++
+		case c != '-' || letters == 0:
+			return false
+		}
+	}
+	base := strings.TrimRight(lowered(folder), "0123456789") // W3SVC1, System32
+	return letters > 1 && digits > 0 && !isFolder([]byte(base)) && !isFolder([]byte(lowered(folder)))
+}
+
 func (r *Redactor) learnHost(name string) {
 	name, _ = splitPort(lowered(strings.TrimPrefix(strings.TrimSuffix(name, "."), "*.")))
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || anyHost[name] || isPublic(name) || !isHostName(name) {

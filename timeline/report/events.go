@@ -30,6 +30,7 @@ type EventWriter struct {
 	format eventFormat
 	buf    []byte
 	rows   int
+	input  string // of the last row
 	eventScratch
 }
 
@@ -71,6 +72,10 @@ func NewEventWriter(w io.Writer, format string, opt Options) (*EventWriter, erro
 
 // Write writes a row. An error is that of the underlying writer.
 func (e *EventWriter) Write(row EventRow) error {
+	if row.Input != e.input {
+		e.input = row.Input
+		e.redactor.Learn(redact.Path, row.Input)
+	}
 	e.row = row
 	e.buf = e.buf[:0]
 	if e.rows == 0 {

@@ -692,7 +692,11 @@ func (a *Analysis) requestFacts(r *timeline.Request) []Field {
 	}
 	add("Farm", r.Farm)
 	if m := r.MadeBy; m != nil {
-		add("Status set by", strings.Join(slices.DeleteFunc([]string{m.Module, m.Tier}, func(s string) bool { return s == "" }), ", "))
+		words := cmp.Or(m.Module, m.Tier)
+		if m.Module != "" && m.Tier != "" {
+			words += " (" + m.Tier + ")"
+		}
+		add("Status set by", words)
 	}
 	if w := r.WinHTTP; w.Code != 0 {
 		add("WinHTTP reports", code(w.Code)+" ("+hresult(w.Code)+"), known from the "+map[timeline.CodeSource]string{

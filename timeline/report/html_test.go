@@ -438,7 +438,7 @@ func TestHTMLInBrowser(t *testing.T) {
 		text := b.get(`document.querySelector("#detail").innerText`)
 		for _, want := range []string{
 			"192.168.0.216 sent no answer within 30 s.", "likely", "Do now", "Find out", "Not\n", "raise the time-out of the proxy's farm",
-			"http://192.168.0.216/time/", "2011-07-22 12:31:52.900 UTC", "30.0 s", "502.3", "1460 ERROR_TIMEOUT (0x5B4)", "receive 30 s (set in the trace)",
+			"http://192.168.0.216/time/", "2011-07-22 12:31:52.900 UTC", "30.0 s", "502.3", "1460 ERROR_TIMEOUT", "receive 30 s (set in the trace)",
 			"w3wp.exe, PID 1432, pool ARRPool", "12002 ERROR_WINHTTP_TIMEOUT (0x80072EE2), known from the trace", "dbf06c50-adb0-4141-8c04-20bc2f193a61", "192.168.0.204:49247",
 			"45.2 s, answered 200", "connect", "wait", "failed", "process", "412 events between these two left out: etwhy events --id r201 shows all.",
 			"TCPIP 1000", "send, 40 bytes", "WebIO 201", "evidence", "trace 50", "IIS log 4", "MODULE_SET_RESPONSE_ERROR_STATUS", "Notification EXECUTE_REQUEST_HANDLER", "Failed Request Tracing: IIS log", "12:32:22\t", "12:31:52.9010",
@@ -835,6 +835,31 @@ func TestHTMLData(t *testing.T) {
 				t.Error("written differently a second time")
 			}
 		})
+	}
+}
+
+// Of more requests than a page can list, the failed ones and the slowest are listed, in their order.
+func TestHTMLMostRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	list := make([]*timeline.Request, maxRows+500)
+	for i := range list {
+		list[i] = &timeline.Request{Start: at("12:26:00").Add(ms(float64(i))), Outcome: timeline.OK, Status: 200}
+		list[i].End = list[i].Start.Add(ms(float64(i)))
+	}
+	list[3].Outcome = timeline.Failed
+	a := analysis(list...)
+	a.Details = NewDetails(a)
+	data := htmlDataOf(t, a)
+	if len(data.Rows) != maxRows {
+		t.Fatalf("%d rows", len(data.Rows))
+	}
+	if first, second := data.Rows[0][0], data.Rows[1][0]; first != 4.0 || second != 498.0 { // r4, r502: 501 of the fast ones are left out
+		t.Errorf("the first is r%v, the second %v behind it", first, second)
+	}
+	if last := data.Rows[maxRows-1][0]; last != 1.0 {
+		t.Errorf("the last is %v behind the one in front", last)
 	}
 }
 

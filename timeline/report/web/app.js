@@ -36,8 +36,10 @@ const details = new Map();      // what is known of some, by id
 
 // record names the members of a list.
 const record = (names) => (list) => Object.fromEntries(names.map((n, i) => [n, list[i]]));
-const party = record(["input", "side", "proxied", "loose", "traffic", "pid", "process", "pool", "method", "origin", "server", "host", "queue"]);
-const course = record(["outcome", "phase", "status", "sub", "error", "winhttp", "verdict", "sure", "partial", "restarts", "timer", "timerKnown", "limit"]);
+const party = record(["input", "side", "proxied", "loose", "traffic", "pid", "process", "pool", "method", "origin",
+  "server", "host", "queue"]);
+const course = record(["outcome", "phase", "status", "sub", "error", "winhttp", "verdict", "sure", "partial", "restarts",
+  "timer", "timerKnown", "limit"]);
 const stage = record(["name", "word", "detail", "outcome", "error"]);
 
 // unpack gives phases their times: three numbers each, from a list.
@@ -72,6 +74,7 @@ class Request {
   get status() { return this.how.status ? this.how.status + (this.how.sub >= 0 ? "." + this.how.sub : "") : ""; }
   get error() { return codeName(this.how.error); }
   get verdict() { return this.how.verdict < 0 ? null : data.verdicts[this.how.verdict]; }
+  get claim() { return this.verdict || { id: "", title: "" }; }
   get detail() { return details.get(this.id); }
   get steps() { return this.start === null ? [] : unpack(this.list, 8, this.start); }
   // What the content server behind the proxy tells of it.
@@ -105,10 +108,9 @@ class Request {
   }
   // All that a word without a key is looked for in.
   get text() {
-    const v = this.verdict;
     return this.haystack ??= [this.id, this.method, this.url, this.client, this.server, S[this.who.host], S[this.who.process],
       S[this.who.pool], this.outcome, this.phase, this.status, code(this.how.error), code(this.how.winhttp),
-      v ? v.title : ""].join("\n").toLowerCase();
+      this.claim.title].join("\n").toLowerCase();
   }
 }
 
@@ -222,7 +224,9 @@ function parse(query) {
       if (!test) said.push("\u201c" + whole + "\u201d is not known. After is: there may be " + Object.keys(STATES).join(", ") + ".");
     } else {
       const text = whole.slice(minus ? 1 : 0).replaceAll('"', "").toLowerCase();
-      if (k && op === ":" && !value.startsWith("//") && !/^\d/.test(value)) said.push("\u201c" + key + ":\u201d is no word of this filter, so \u201c" + text + "\u201d is looked for as text.");
+      if (k && op === ":" && !value.startsWith("//") && !/^\d/.test(value)) { // neither http://... nor host:80
+        said.push(`\u201c${key}:\u201d is no word of this filter, so \u201c${text}\u201d is looked for as text.`);
+      }
       if (text) test = (r) => r.text.includes(text);
     }
     if (!test) continue;
@@ -248,7 +252,7 @@ const COLUMNS = [
   { key: "server", title: "Server", value: (r) => r.server, text: (r) => r.server },
   { key: "status", title: "Status", value: (r) => r.how.status ? r.how.status + Math.max(r.how.sub, 0) / 1000 : null, text: (r) => r.status },
   { key: "error", title: "Error", value: (r) => r.error, text: (r) => r.error },
-  { key: "verdict", title: "Verdict", value: (r) => (r.verdict ? r.verdict.id : ""), text: (r) => (r.verdict ? r.verdict.id : ""), hint: (r) => (r.verdict ? r.verdict.title : "") },
+  { key: "verdict", title: "Verdict", value: (r) => r.claim.id, text: (r) => r.claim.id, hint: (r) => r.claim.title },
 ];
 let shown = [];                       // requests that fit the filter, in order
 let order = { key: "start", down: false };
@@ -298,8 +302,9 @@ function applyFilter() {
   sort();
   active = Math.max(0, shown.indexOf(current));
   ui.said.textContent = said.join(" ");
-  ui.count.textContent = thousands(shown.length) + " of " + plural(rows.length, "request") + (data.total > rows.length ? ` (the most urgent of ${thousands(data.total)})` : "");
-  const words = ui.filter.value.split(/\s+/);
+  const left = data.total > rows.length ? ` (the most urgent of ${thousands(data.total)})` : "";
+  ui.count.textContent = thousands(shown.length) + " of " + plural(rows.length, "request") + left;
+  const words = wordsOfFilter();
   for (const b of ui.examples) b.setAttribute("aria-pressed", words.includes(b.textContent));
   ui.none.hidden = shown.length > 0;
   ui.grid.setAttribute("aria-rowcount", shown.length + 1);
@@ -392,6 +397,9 @@ const KINDS = ["resolve", "pool", "connect", "tls", "send", "wait", "read", "rec
 const KIND_WORDS = { pool: "wait for a connection", whole: "no phases known" };
 const kindOf = (p) => ({ "wait for a connection": "pool" }[S[p.word]] || (KINDS.includes(S[p.word]) ? S[p.word] : "whole"));
 
+const figure = (width, ...kids) => svg("svg", { width, height: 12, class: "swatch", "aria-hidden": "true", focusable: "false" }, kids);
+const swatch = (width, kind) => figure(width, svg("rect", { width, height: 12, class: "phase p-" + kind, fill: `url(#p-${kind})` }));
+
 const view = { mode: "own", from: 0, to: 1, zoomed: false };
 let whole = { from: 0, to: 1 };       // what fits all rows
 const origin = (r) => (view.mode === "own" ? r.start : 0);
@@ -460,7 +468,8 @@ function drawAxis() {
     g.append(svg("text", { x: Math.min(Math.max(x, half + 1), wide - half - 1).toFixed(1), y: 12, "text-anchor": "middle" }, n));
   }
   ui.axis.replaceChildren(g);
-  ui.axis.setAttribute("aria-label", `Time axis, ${view.mode === "own" ? "from the start of each request" : zone()}: ${name(view.from) === "0" ? "0" : describe(view.from)} to ${describe(view.to)}. Plus and minus zoom, 0 shows all, left and right move.`);
+  const what = view.mode === "own" ? "from the start of each request" : zone();
+  ui.axis.setAttribute("aria-label", `Time axis, ${what}: ${describe(view.from)} to ${describe(view.to)}. Plus and minus zoom, 0 shows all, left and right move.`);
   ui.out.disabled = ui.fit.disabled = ui.left.disabled = ui.right.disabled = !view.zoomed;
 }
 const describe = (t) => (view.mode === "own" ? exact(Math.round(t)) : clock(t, 3));
@@ -487,7 +496,8 @@ function bars(g, steps, start, end, y, tall, x, wide, room = wide) {
   }
 }
 function phaseWords(p) {
-  return S[p.word] + (p.took === null ? ", no end" : " " + took(p.took)) + (p.outcome === OK ? "" : ", " + OUTCOMES[p.outcome]) + (p.error ? ": " + code(p.error) : "");
+  const ended = (p.outcome === OK ? "" : ", " + OUTCOMES[p.outcome]) + (p.error ? ": " + code(p.error) : "");
+  return S[p.word] + (p.took === null ? ", no end" : " " + took(p.took)) + ended;
 }
 // course says in words what a bar shows.
 function courseWords(r) {
@@ -578,9 +588,11 @@ function openDetail(id, by) {
   if (i >= 0) choose(i);
   drawDetail(r);
   setHash("#" + r.id);
-  if (!ui.panel.open) ui.panel.showModal();
+  if (!ui.panel.open) {
+    ui.panel.showModal();
+    ui.title.focus();
+  }
   ui.panel.scrollTop = 0;
-  ui.title.focus();
 }
 
 // setHash names the request in the address, so that it can be linked to, without moving the page.
@@ -608,7 +620,7 @@ function closed() {
 }
 
 function follow() {
-  const id = decodeURIComponent(location.hash.slice(1));
+  const id = location.hash.slice(1);
   if (byID.has(id)) openDetail(id);
   else {
     if (ui.panel.open) ui.panel.close();
@@ -632,25 +644,27 @@ function step(by) {
 }
 
 const texts = (list) => (list || []).map((i) => S[i]);
-const bullets = (title, list, kind) => list.length > 0 && h("section", { class: "says " + (kind || "") }, h("h4", null, title), h("ul", null, list.map((t) => h("li", null, t))));
+const bullets = (title, list, kind) => list.length > 0 &&
+  h("section", { class: kind }, h("h4", null, title), h("ul", null, list.map((t) => h("li", null, t))));
 
 // facts are what is known of a request in a word each, [label, text] pairs.
 function facts(r) {
   const w = r.who, how = r.how, out = [];
   const add = (label, text) => text && out.push([label, text]);
+  const list = (...parts) => parts.filter(Boolean).join(", ");
   if (r.start !== null) add(how.partial === 1 ? "Began before" : "Start", `${date(r.start)} ${clock(r.start, 3)} ${zone()}`);
   add("Duration", r.took !== null ? took(r.took) : how.outcome === 0 ? "no end in the files" : "not known");
   add("Outcome", r.outcome + (r.phase ? ", in phase " + r.phase : "") + (how.partial === 2 ? "; the trace ends before it does" : ""));
   add("Answer", r.status);
-  add("Error", code(how.error) + (how.error && data.code.get(how.error).hex && !code(how.error).startsWith("0x") ? ` (${data.code.get(how.error).hex})` : ""));
+  add("Error", code(how.error));
   if (how.limit) add("Limit", `${S[how.timer]} ${round(how.limit)} (${S[how.timerKnown]})`);
   add("Server", r.server);
   add("Host", S[w.host]);
-  add("Process", [S[w.process], w.pid ? "PID " + w.pid : "", S[w.pool] ? "pool " + S[w.pool] : ""].filter(Boolean).join(", "));
+  add("Process", list(S[w.process], w.pid && "PID " + w.pid, S[w.pool] && "pool " + S[w.pool]));
   add("Traffic", ["", "a proxy's health test", "of another program"][w.traffic]);
   if (how.restarts) add("Repeated", plural(how.restarts, "time"));
   const b = r.behind;
-  if (b) add("Content server", [b.took === null ? "no end in its files" : took(b.took), b.status && "answered " + b.status, input(b.input).label].filter(Boolean).join(", "));
+  if (b) add("Content server", list(b.took === null ? "no end in its files" : took(b.took), b.status && "answered " + b.status, input(b.input).label));
   for (const [label, text] of r.detail ? r.detail.facts : []) add(S[label], S[text]);
   if (!r.detail || !r.detail.facts.some(([l]) => S[l] === "Client")) add("Client", r.client);
   add("Told by", input(w.input).path);
@@ -670,7 +684,8 @@ function drawDetail(r) {
     h("p", { class: "address" }, h("b", null, r.method), " ", h("span", { class: "mono" }, r.url || "no address in the files")),
     v && h("section", { class: "claim " + r.outcome },
       h("h3", null, capital(v.title) || "Verdict " + v.id, !/[.!?]$/.test(v.title) && v.title && "."),
-      h("p", { class: "certainty" }, h("span", { class: "badge " + SURE[r.how.sure] }, SURE[r.how.sure]), " ", h("span", { class: "rule", title: "Row of the decision table" }, v.id),
+      h("p", { class: "certainty" }, h("span", { class: "badge " + SURE[r.how.sure] }, SURE[r.how.sure]), " ",
+        h("span", { class: "rule", title: "Row of the decision table" }, v.id),
         d && d.atLeast ? " There were more such requests than the files still have." : ""),
       d && [
         d.open > 0 && h("p", null, h("b", null, "Cannot be told from here: "), S[d.open].replace(/[.\s]*$/, ".")),
@@ -679,7 +694,8 @@ function drawDetail(r) {
       ]),
     h("dl", { class: "known" }, facts(r).map(([label, text]) => h("div", null, h("dt", null, label), h("dd", null, text)))),
     phaseTable(r),
-    d ? tale(r, d) : h("p", { class: "note" }, `Event by event this report has the ${thousands(data.detailed)} requests that failed or took longest. Of this one: etwhy events --id ${r.id}, with the files that the report was made of.`),
+    d ? tale(r, d) : h("p", { class: "note" }, `Event by event this report has the ${thousands(data.detailed)} requests that failed or took longest. `,
+      `Of this one: etwhy events --id ${r.id}, with the files that the report was made of.`),
     diaries.length > 0 && h("p", null, diaries.map(([n, from]) => h("a", { class: "button", href: "#diary-" + n }, "Failed Request Tracing: " + input(from).label))),
     d && d.unread > 0 && h("p", { class: "note" }, plural(d.unread, "Failed Request Tracing file") + " of this request left out for want of room."),
     h("details", { class: "markdown", ontoggle: (e) => { if (e.target.open) e.target.lastChild.textContent = markdown(r); } },
@@ -704,10 +720,10 @@ function phaseTable(r) {
   };
   return h("div", { class: "scroll" }, h("table", { class: "parts" },
     h("caption", null, "Phases" + (r.how.limit ? `; the line is the limit of ${round(r.how.limit)}` : "")),
-    h("thead", null, h("tr", null, ["Phase", "Since start", "Took", "Outcome", "Error", ""].map((t) => h("th", { scope: "col" }, t || h("span", { class: "unseen" }, "Bar"))))),
+    h("thead", null, h("tr", null, ["Phase", "Since start", "Took", "Outcome", "Error", h("span", { class: "unseen" }, "Bar")].map((t) => h("th", { scope: "col" }, t)))),
     h("tbody", null, lines.map(([p, at]) => h("tr", null,
-      h("th", { scope: "row" }, svg("svg", { width: 12, height: 12, class: "swatch", "aria-hidden": "true" }, svg("rect", { width: 12, height: 12, fill: `url(#p-${kindOf(p)})` })),
-        S[p.word], at && h("span", { class: "src" }, at), S[p.detail] && !["headers", "body", "pool"].includes(S[p.detail]) && h("span", { class: "mono soft" }, S[p.detail])),
+      h("th", { scope: "row" }, swatch(12, kindOf(p)), S[p.word], at && h("span", { class: "src" }, at),
+        !["", "headers", "body", "pool"].includes(S[p.detail]) && h("span", { class: "mono soft" }, S[p.detail])),
       h("td", { class: "n" }, p.start === null ? "not known" : exact(p.start - r.start)),
       h("td", { class: "n" }, p.took === null ? "no end" : took(p.took)),
       h("td", null, h("span", { class: "outcome " + OUTCOMES[p.outcome] }, OUTCOMES[p.outcome])),
@@ -717,15 +733,18 @@ function phaseTable(r) {
 
 // lineOf names the members of a line of a tale.
 function lineOf([at, took, from, kind, head, text, by, key, level, link, event, message, ...fields]) {
-  return { at, took, from: input(from), kind, head: S[head], text: S[text], by: S[by], key: key === 1, level, link: S[link], event: S[event], message: S[message], fields: fields.map((i) => S[i]) };
+  return {
+    at, took, from: input(from), kind, head: S[head], text: S[text], by: S[by], key: key === 1, level, link: S[link],
+    event: S[event], message: S[message], fields: fields.map((i) => S[i]),
+  };
 }
 // gist is what the fields of an event say that has no message: no addresses, identifiers and zeros.
 function gist(x) {
-  const most = 90;
+  const most = 90, dull = /^(|0|0x0|0x[0-9a-f]{8,}|\{?[0-9a-f]{8}-[0-9a-f-]{27,}\}?)$/i;
   let out = "";
   for (let i = 0; x.text === x.event && i + 1 < x.fields.length; i += 2) {
-    const v = x.fields[i + 1];
-    if (v && v !== "0" && !/^(0x[0-9a-f]{8,}|\{?[0-9a-f]{8}-[0-9a-f-]{27,}\}?)$/i.test(v) && out.length + v.length < most) out += (out && ", ") + x.fields[i] + " " + v;
+    const [name, value] = x.fields.slice(i, i + 2);
+    if (!dull.test(value) && out.length + value.length < most) out += (out && ", ") + name + " " + value;
   }
   return out;
 }
@@ -750,11 +769,12 @@ function tale(r, d) {
     }));
   };
   draw();
-  const chips = labels.length > 1 && h("div", { class: "chips", role: "group", "aria-label": "Sources" }, labels.map((l) => button(l + " " + lines.filter((x) => x.from.label === l && x.kind !== OMITTED).length, "Show or hide what this source tells", (e) => {
-    off.has(l) ? off.delete(l) : off.add(l);
-    e.currentTarget.setAttribute("aria-pressed", !off.has(l));
+  const chip = (label) => button(`${label} ${lines.filter((x) => x.from.label === label && x.kind !== OMITTED).length}`, "Show or hide what this source tells", (e) => {
+    off.has(label) ? off.delete(label) : off.add(label);
+    e.currentTarget.setAttribute("aria-pressed", !off.has(label));
     draw();
-  }, { "aria-pressed": true, class: "chip" })));
+  }, { "aria-pressed": true, class: "chip" });
+  const chips = labels.length > 1 && h("div", { class: "chips", role: "group", "aria-label": "Sources" }, labels.map(chip));
   return h("section", { class: "tale" }, h("div", { class: "tray" }, h("h3", null, "All sources on one clock"), chips),
     h("div", { class: "scroll" }, h("table", null,
       h("thead", null, h("tr", null, [`Time, ${zone()}`, "Since start", "\u0394", "Source", "What it tells"].map((t) => h("th", { scope: "col" }, t)))), table)));
@@ -763,7 +783,10 @@ function tale(r, d) {
 // eventRow is a line of the tale. What is raw about it opens below it.
 function eventRow(x, since, gap, r) {
   const toggle = button("", "Show all fields", null, { "aria-expanded": false, class: "event" });
-  toggle.append(...[x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" + (x.kind === PHASE || x.kind === END ? " step" : "") }, x.head), h("span", { class: x.link && "gist" }, wordsOf(x)), x.event && h("span", { class: "gist" }, gist(x))].filter(Boolean));
+  toggle.append(...[
+    x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" }, x.head),
+    h("span", { class: x.link && "gist" }, wordsOf(x)), x.event && h("span", { class: "gist" }, gist(x)),
+  ].filter(Boolean).flatMap((e) => [e, " "]));
   const tr = h("tr", { class: "line t" + x.kind + (x.key ? " keyed" : "") },
     h("td", { class: "n" }, timeOf(x, 4)),
     h("td", { class: "n" }, since === null || coarse(x) ? "" : exact(since)),
@@ -793,18 +816,23 @@ function raw(x) {
   add("All of it", x.link && $(x.link.slice(1)) && h("a", { href: x.link }, "in the view of the file"));
   const known = list.length;
   for (let i = 0; i + 1 < x.fields.length; i += 2) list.push(h("div", { class: "field" }, h("dt", null, x.fields[i]), h("dd", null, x.fields[i + 1])));
-  return h("tr", { class: "raw" }, h("td", { colspan: 5 }, h("dl", null, list), list.length === known && x.event !== undefined && h("p", { class: "soft" }, "The event has no fields.")));
+  const none = list.length === known && x.event !== undefined && h("p", { class: "soft" }, "The event has no fields.");
+  return h("tr", { class: "raw" }, h("td", { colspan: 5 }, h("dl", null, list), none));
 }
 
 // markdown is what is known of a request for a ticket.
 function markdown(r) {
   const esc = (s) => String(s).replace(/[\\`*|[\]<~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, "\\$&").replace(/\s+/g, " ");
   const v = r.verdict, d = r.detail, out = [];
-  const table = (head, list) => out.push("", "| " + head.join(" | ") + " |", "|" + head.map(() => " --- |").join(""), ...list.map((c) => "| " + c.map(esc).join(" | ") + " |"));
+  const line = (cells) => "| " + cells.join(" | ") + " |";
+  const table = (head, list) => out.push("", line(head), line(head.map(() => "---")), ...list.map((c) => line(c.map(esc))));
   out.push(`### ${r.id} ${r.outcome}${r.status ? ", " + r.status : ""}: ${esc(r.method)} ${esc(r.url)}`, "");
   if (v) out.push(`**${esc(capital(v.title) || v.id)}** (${SURE[r.how.sure]})`, "");
   for (const [label, text] of facts(r)) out.push(`- ${label}: ${esc(text)}`);
-  if (r.steps.length) table(["phase", "since start", "took", "outcome", "error"], r.steps.map((p) => [S[p.word], p.start === null ? "" : exact(p.start - r.start), p.took === null ? "no end" : took(p.took), OUTCOMES[p.outcome], code(p.error)]));
+  if (r.steps.length) {
+    table(["phase", "since start", "took", "outcome", "error"], r.steps.map((p) =>
+      [S[p.word], p.start === null ? "" : exact(p.start - r.start), p.took === null ? "no end" : took(p.took), OUTCOMES[p.outcome], code(p.error)]));
+  }
   if (d && d.tale.length) {
     // What happened in all its parts is in the report: a ticket has the phases, what the verdict rests on, what reports
     // trouble, and the events at both ends.
@@ -855,11 +883,12 @@ function tools() {
     else root.dataset.theme = next;
     theme.textContent = "Theme: " + next;
   }, { id: "theme" });
-  const times = data.zone && button("", "Of the list and of single requests: UTC, or as the clock of the captured machine showed them", () => {
+  const hint = "Of the list and of single requests: UTC, or as the clock of the captured machine showed them";
+  const times = rows.length > 0 && data.zone && button("Times of the list: UTC", hint, () => {
     shift = shift ? 0 : data.zone;
+    times.textContent = "Times of the list: " + zone();
     retime();
   }, { id: "zone" });
-  ui.times = times;
   $("tools").append(...[theme, times, button("Print", "Print the report", () => print(), { id: "print" })].filter(Boolean));
   $("tools").hidden = false;
 }
@@ -867,10 +896,16 @@ function tools() {
 // retime shows the times in the zone that was chosen. The rest of the page, which has them in sentences, stays in UTC; the
 // other zone is in its tooltips.
 function retime() {
-  if (ui.times) ui.times.textContent = "Times of the list: " + zone();
+  dated();
   ui.startTitle.textContent = "Start, " + zone();
   repaint();
   if (current) drawDetail(current);
+}
+// dated adds the day to the times of the list if they are of several.
+function dated() {
+  const from = rows.find((r) => r.start !== null), to = rows.findLast((r) => r.start !== null);
+  days = !!from && date(from.start) !== date(to.start);
+  ui.grid.classList.toggle("dated", days);
 }
 function hintTimes() {
   if (!data.zone) return;
@@ -892,98 +927,140 @@ function examples() {
     return [...n].sort((a, b) => b[1] - a[1]).map(([v]) => (/\s/.test(v) ? `"${v}"` : v))[0];
   };
   const phase = most((r) => r.phase), server = most((r) => r.server), status = most((r) => r.how.status && String(r.how.status));
+  const some = (state) => rows.some(STATES[state]) && "is:" + state;
   return ["is:failed", phase && "phase:" + phase, server && "server:" + server, status && "status:" + status,
-    rows.some((r) => r.how.outcome === 0) && "is:unfinished", rows.some((r) => r.how.outcome === CANCELLED) && "is:cancelled", "ms>5000", "-outcome:ok"].filter(Boolean);
+    some("unfinished"), some("cancelled"), "ms>5000", "-outcome:ok"].filter(Boolean);
 }
 
+// wordsOfFilter parts what is in the box at blanks that are not quoted.
+const wordsOfFilter = () => ui.filter.value.match(/(?:[^\s"]|"[^"]*"?)+/g) || [];
+
 function toggleWord(text) {
-  const words = ui.filter.value.split(/\s+/).filter(Boolean), i = words.indexOf(text);
+  const words = wordsOfFilter(), i = words.indexOf(text);
   i < 0 ? words.push(text) : words.splice(i, 1);
-  ui.filter.value = words.join(" ");
+  setFilter(words.join(" "));
+}
+function setFilter(text) {
+  ui.filter.value = text;
   applyFilter();
 }
 
-function build() {
-  ui.filter = h("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", placeholder: "Filter: is:failed  server:10.0.0.12  status:502  ms>5000  text", "aria-label": "Filter requests", "aria-describedby": "filter-said", oninput: later(applyFilter),
+const kbd = (text) => [h("kbd", null, text), " "];
+const codes = (list) => list.map((text) => [h("code", null, text), " "]);
+
+function buildFilter() {
+  ui.filter = h("input", {
+    id: "filter", type: "search", autocomplete: "off", spellcheck: "false", "aria-label": "Filter requests", "aria-describedby": "filter-said",
+    placeholder: "Filter: is:failed  server:10.0.0.12  status:502  ms>5000  text",
+    oninput: later(applyFilter),
     onkeydown: (e) => {
-      if (e.key === "Escape" && ui.filter.value) { ui.filter.value = ""; applyFilter(); e.preventDefault(); }
-      else if (e.key === "ArrowDown") { choose(active); focusRow(); e.preventDefault(); }
-    } });
+      if (e.key === "Escape" && ui.filter.value) setFilter("");
+      else if (e.key === "ArrowDown") {
+        choose(active);
+        focusRow();
+      } else return;
+      e.preventDefault();
+    },
+  });
   ui.count = h("output", { class: "count", "aria-live": "polite", for: "filter" });
   ui.said = h("p", { id: "filter-said", class: "said", role: "status" });
   ui.examples = examples().map((t) => button(t, "Add to the filter, or take out", () => toggleWord(t), { class: "chip", "aria-pressed": false }));
-  const help = h("details", { class: "words" }, h("summary", null, "All words"), h("div", null,
-    h("p", null, Object.keys(KEYS).filter((k) => k !== "is").map((k) => [h("code", null, k + ":"), " "]), h("code", null, "ms>"), " ", h("code", null, "ms<"), "; ",
-      Object.keys(STATES).map((k) => [h("code", null, "is:" + k), " "])),
-    h("p", null, "Words beside each other must all hold; of the same word several times, one must. A minus in front means not; quotes keep blanks together; anything else is looked for in all columns. ",
-      h("kbd", null, "/"), " goes to the filter, ", h("kbd", null, "Esc"), " clears it. In the list: arrows, ", h("kbd", null, "Home"), " ", h("kbd", null, "End"), " ", h("kbd", null, "Enter"), "; ", h("kbd", null, "+"), " ", h("kbd", null, "\u2212"), " ", h("kbd", null, "0"), " \u2190 \u2192 for the time axis, or drag along it, or ", h("kbd", null, "Ctrl"), " and the wheel.")));
-  ui.sort = h("select", { "aria-label": "Sort by", onchange: (e) => sortBy(e.target.value) }, COLUMNS.map((c) => h("option", { value: c.key }, c.name || c.title)));
+  ui.sort = h("select", { "aria-label": "Sort by", onchange: (e) => sortBy(e.target.value) },
+    COLUMNS.map((c) => h("option", { value: c.key }, c.name || c.title)));
   ui.way = button("\u2191", "Turn the order around", () => sortBy(order.key), { "aria-label": "Turn the order around" });
+  const help = h("details", { class: "words" }, h("summary", null, "All words"), h("div", null,
+    h("p", null, codes(Object.keys(KEYS).filter((k) => k !== "is").map((k) => k + ":")), codes(["ms>", "ms<"]), codes(Object.keys(STATES).map((k) => "is:" + k))),
+    h("p", null, "Words beside each other must all hold; of the same word several times, one must. A minus in front means not; quotes keep ",
+      "blanks together; anything else is looked for in all columns. ", kbd("/"), "goes to the filter, ", kbd("Esc"), "clears it."),
+    h("p", null, "In the list: arrows, ", ["Home", "End", "Enter"].map(kbd), "; for the time axis ", ["+", "\u2212", "0", "\u2190", "\u2192"].map(kbd),
+      "or drag along it, or ", kbd("Ctrl"), "and the wheel.")));
+  return [
+    h("div", { class: "tray" }, ui.filter, ui.count, h("span", { class: "sorter" }, "Sort by ", ui.sort, ui.way)), ui.said,
+    h("div", { class: "tray hints" }, h("span", { class: "soft" }, "Try"), ui.examples, help),
+  ];
+}
 
+function buildAxis() {
   const modes = [["own", "From own start"], ["clock", "By the clock"]].map(([mode, text]) => button(text, "How rows share the time axis", () => {
     view.mode = mode;
     modes.forEach((b) => b.setAttribute("aria-pressed", b.dataset.mode === mode));
     fit();
   }, { "data-mode": mode, "aria-pressed": mode === view.mode }));
+  ui.in = button("+", "Show less time (+)", () => zoom(0.5), { "aria-label": "Zoom in" });
   ui.out = button("\u2212", "Show more time (-)", () => zoom(2), { "aria-label": "Zoom out" });
   ui.fit = button("Fit", "Show all (0)", fit);
   ui.left = button("\u2039", "Earlier (left)", () => pan(-0.5), { "aria-label": "Earlier" });
   ui.right = button("\u203a", "Later (right)", () => pan(0.5), { "aria-label": "Later" });
+  ui.axis = h("div", { class: "ruler", tabindex: 0, role: "group", onpointerdown: dragAxis, ondblclick: fit, onkeydown: (e) => axisKey(e) && e.preventDefault() });
+
   const kinds = new Set(data.steps.map(kindOf));
   if (rows.some((r) => r.list.length < 9)) kinds.add("whole");
-  const key = (k, figure) => h("li", null, figure, k);
-  const legend = h("ul", { class: "legend", "aria-label": "What the bars show" },
-    KINDS.filter((k) => kinds.has(k)).map((k) => key(KIND_WORDS[k] || k, svg("svg", { width: 18, height: 12, "aria-hidden": "true" }, svg("rect", { width: 18, height: 12, class: "phase p-" + k, fill: `url(#p-${k})` })))),
-    rows.some((r) => r.how.limit) && key("limit", svg("svg", { width: 6, height: 14, "aria-hidden": "true" }, svg("path", { class: "limit", d: "M3 0v14" }))),
-    rows.some((r) => r.how.outcome === FAILED) && key("failed", svg("svg", { width: 12, height: 12, "aria-hidden": "true" }, cross(6, 6, 4))));
+  const keys = KINDS.filter((k) => kinds.has(k)).map((k) => [swatch(18, k), KIND_WORDS[k] || k]);
+  if (rows.some((r) => r.how.limit)) keys.push([figure(6, svg("path", { class: "limit", d: "M3 -1v14" })), "limit"]);
+  if (rows.some((r) => r.how.outcome === FAILED)) keys.push([figure(12, cross(6, 6, 4)), "failed"]);
+  return h("div", { class: "tray" },
+    h("span", { class: "set", role: "group", "aria-label": "Time axis" }, modes),
+    h("span", { class: "set", role: "group", "aria-label": "Zoom" }, ui.left, ui.right, ui.in, ui.out, ui.fit),
+    h("ul", { class: "legend", "aria-label": "What the bars show" }, keys.map((k) => h("li", null, k))));
+}
 
+function buildGrid() {
   ui.startTitle = h("span", null, "Start, " + zone());
-  ui.axis = h("div", { class: "ruler", tabindex: 0, role: "group", onpointerdown: dragAxis, ondblclick: fit, onkeydown: (e) => axisKey(e) && e.preventDefault() });
+  const head = (c) => h("div", { role: "columnheader", class: "f-" + c.key, "data-key": c.key },
+    button(c.key === "start" ? ui.startTitle : c.title, "Sort by " + (c.name || c.title), () => sortBy(c.key)));
   ui.head = h("div", { role: "rowgroup", class: "head" }, h("div", { role: "row", class: "row", "aria-rowindex": 1 },
-    COLUMNS.map((c) => h("div", { role: "columnheader", class: "f-" + c.key, "data-key": c.key }, button(c.key === "start" ? "" : c.title, "Sort by " + (c.name || c.title), () => sortBy(c.key)))),
-    h("div", { role: "columnheader", class: "f-bar", "aria-label": "Waterfall" }, ui.axis)));
-  ui.head.querySelector(".f-start button").append(ui.startTitle);
+    COLUMNS.map(head), h("div", { role: "columnheader", class: "f-bar", "aria-label": "Waterfall" }, ui.axis)));
   ui.body = h("div", { role: "rowgroup", class: "body" });
-  ui.none = h("p", { class: "none", hidden: true }, "No request fits. ", button("Clear the filter", "", () => { ui.filter.value = ""; applyFilter(); ui.filter.focus(); }));
+  ui.none = h("p", { class: "none", hidden: true }, "No request fits. ", button("Clear the filter", null, () => {
+    setFilter("");
+    ui.filter.focus();
+  }));
   ui.grid = h("div", { role: "grid", class: "sheetbox", "aria-label": "Requests", "aria-colcount": COLUMNS.length + 1, "aria-readonly": "true" }, ui.head, ui.body);
-  ui.grid.addEventListener("scroll", () => paint(), { passive: true });
+  ui.grid.addEventListener("scroll", paint, { passive: true });
   ui.grid.addEventListener("wheel", wheel, { passive: false });
   ui.body.addEventListener("keydown", gridKey);
+  const indexOf = (e) => (e.target.closest(".row") ? +e.target.closest(".row").getAttribute("aria-rowindex") - 2 : -1);
   ui.body.addEventListener("click", (e) => {
-    const row = e.target.closest(".row");
-    if (!row || String(getSelection())) return;
+    const i = indexOf(e);
+    if (i < 0 || String(getSelection())) return;
     if (e.target.closest("a") && (e.ctrlKey || e.metaKey || e.shiftKey)) return; // a link of its own
     e.preventDefault();
-    choose(+row.getAttribute("aria-rowindex") - 2);
-    openDetail(shown[active].id);
+    choose(i);
+    openDetail(shown[i].id);
   });
   ui.body.addEventListener("focusin", (e) => {
-    const row = e.target.closest(".row");
-    if (row && +row.getAttribute("aria-rowindex") - 2 !== active) choose(+row.getAttribute("aria-rowindex") - 2);
+    const i = indexOf(e);
+    if (i >= 0 && i !== active) choose(i);
   });
+  return [ui.grid, ui.none];
+}
 
-  ui.title = h("h2", { id: "detail-title", tabindex: -1 });
+function buildPanel() {
+  ui.title = h("h2", { id: "detail-title", tabindex: -1, "aria-live": "polite" });
   ui.where = h("span", { class: "where soft" });
   ui.before = button("\u2039", "The one before (K)", () => step(-1), { "aria-label": "The request before" });
   ui.next = button("\u203a", "The next one (J)", () => step(1), { "aria-label": "The next request" });
   ui.copy = button("Copy as Markdown", "Copy what is known of this request, for a ticket", copy, { class: "copy" });
   ui.copied = h("span", { role: "status", class: "copied" });
   ui.detail = h("div", { class: "detail" });
-  ui.panel = h("dialog", { id: "detail", "aria-labelledby": "detail-title", onclose: closed,
-    onclick: (e) => { if (e.target === ui.panel) ui.panel.close(); },
+  const close = button("\u00d7", "Close (Esc)", () => ui.panel.close(), { "aria-label": "Close", class: "close" });
+  ui.panel = h("dialog", {
+    id: "detail", "aria-labelledby": "detail-title", onclose: closed,
+    onclick: (e) => { if (e.target === ui.panel) ui.panel.close(); }, // beside it
     onkeydown: (e) => { if (!e.ctrlKey && !e.metaKey && !e.altKey && (e.key === "j" || e.key === "k")) step(e.key === "j" ? 1 : -1); },
-  }, h("div", { class: "sheet" }, h("header", null, ui.title, ui.where, h("span", { class: "acts" }, ui.copied, ui.copy, ui.before, ui.next, button("\u00d7", "Close (Esc)", () => ui.panel.close(), { "aria-label": "Close", class: "close" }))), ui.detail));
+  }, h("div", { class: "sheet" },
+    h("header", null, ui.title, ui.where, h("span", { class: "acts" }, ui.copied, ui.copy, ui.before, ui.next, close)),
+    ui.detail));
+  return ui.panel;
+}
 
-  const app = $("app");
-  app.append(
-    h("div", { class: "tray" }, ui.filter, ui.count, h("span", { class: "sorter" }, "Sort by ", ui.sort, ui.way)), ui.said,
-    h("div", { class: "tray hints" }, h("span", { class: "soft" }, "Try"), ui.examples, help),
-    h("div", { class: "tray" }, h("span", { class: "set", role: "group", "aria-label": "Time axis" }, modes), h("span", { class: "set", role: "group", "aria-label": "Zoom" }, ui.left, ui.right, button("+", "Show less time (+)", () => zoom(0.5), { "aria-label": "Zoom in" }), ui.out, ui.fit), legend),
-    ui.grid, ui.none,
-    h("p", { class: "note" }, data.detailed < data.total
-      ? `Event by event for ${thousands(data.detailed)} of ${plural(data.total, "request")}: the failed ones, then the slowest. Every request with all its phases is in the CSV beside this file, or: etwhy timeline -f csv.`
-      : "All requests can be opened: event by event, as far as the files tell."));
-  document.body.append(ui.panel);
+function build() {
+  const note = data.detailed < data.total
+    ? `Event by event for ${thousands(data.detailed)} of ${plural(data.total, "request")}: the failed ones, then the slowest. `
+      + "Every request with all its phases is in the CSV beside this file, or: etwhy timeline -f csv."
+    : "All requests can be opened: event by event, as far as the files tell.";
+  $("app").append(...buildFilter(), buildAxis(), ...buildGrid(), h("p", { class: "note" }, note));
+  document.body.append(buildPanel());
 }
 
 // later puts off what is to happen until the browser draws next.
@@ -998,16 +1075,14 @@ function later(f) {
 
 function start() {
   load();
-  if (!rows.length) return; // the page says so
-  const from = rows.find((r) => r.start !== null), to = rows.findLast((r) => r.start !== null);
-  days = !!from && date(from.start) !== date(to.start);
-  build();
   tools();
+  hintTimes();
+  if (!rows.length) return; // the page says so
+  build();
   document.documentElement.classList.add("js");
   $("app").hidden = false;
+  dated();
   applyFilter();
-  retime();
-  hintTimes();
   new ResizeObserver(later(() => { if (ui.axis.clientWidth !== ui.wide || !painted.size) repaint(); else paint(); })).observe(ui.grid);
   narrow.addEventListener("change", repaint);
   addEventListener("hashchange", follow);
