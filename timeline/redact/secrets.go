@@ -35,7 +35,7 @@ var rules = [256][]rule{
 		{Secrets, (*scanner).keyed},
 		{Identities, (*scanner).authority},
 	},
-	'=':  {{Secrets, (*scanner).keyed}, {Identities, (*scanner).subject}},
+	'=':  {{Secrets, (*scanner).proxyUser}, {Secrets, (*scanner).keyed}, {Identities, (*scanner).subject}},
 	'%':  {{Secrets, (*scanner).keyed}, {Identities, (*scanner).authority}},
 	'\\': {{Secrets, (*scanner).keyed}},
 	'>':  {{Secrets, (*scanner).element}},
@@ -158,6 +158,19 @@ func (s *scanner) userInfo(b []byte, _, colon int) (h hit, ok bool) {
 	return hit{start: base + user + 1, end: base + at, rule: rulePassword}, true
 }
 
+// proxyUser finds the password of a proxy, as netsh shows it: http=user:password@host:8080.
+func (s *scanner) proxyUser(b []byte, from, at int) (h hit, ok bool) {
+	var buffer [maxName]byte
+	switch name, _ := nameBefore(buffer[:0], b, from, at); string(name) {
+	case "http", "https", "ftp", "socks":
+	default:
+		return h, false
+	}
+	value := b[at+1 : endBefore(b, at+1, ";,/\"'<> \t\r\n")]
+	host, colon := bytes.LastIndexByte(value, '@'), bytes.IndexByte(value, ':')
+	return hit{start: at + 1 + colon + 1, end: at + 1 + host, rule: rulePassword}, colon >= 0 && colon < host
+}
+
 // keyed finds the value behind a name, from what is between them:
 //
 //	?token=...&  password=...;  "password": "..."  password: ...  access_token%3D...%26
@@ -183,11 +196,12 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	}
 	lead, width := before(b, from, start)
 	inQuery := lead == '?' || lead == '&' || lead == '#'
+	first := width == 0 || isBlank(lead) // a log has the query in a column of its own
 	where := anywhere
 	switch {
 	case quoted && !inQuery:
 		where |= asKey
-	case sep == '=' && (inQuery || (width == 0 || isBlank(lead)) && bytes.IndexByte(b[at:endBefore(b, at, " \t\r\n")], '&') > 0):
+	case sep == '=' && (inQuery || first && bytes.IndexByte(b[at:endBefore(b, at, " \t\r\n")], '&') > 0):
 		where |= inURL
 	}
 	h.start = at + size
@@ -224,7 +238,8 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		name = append(first, name...)
 		p, known = lookParameter(name, s.mode)
 	}
-	if !known || p.where&where == 0 {
+	unsure := p.where&where == 0
+	if !known || unsure && (sep != '=' || !first || p.kind != "" || p.where&asKey == 0) {
 		return h, false
 	}
 	h.rule, h.kind = p.rule, p.kind
@@ -254,7 +269,7 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	}
 	value := b[h.start:h.end]
 	switch {
-	case isNothing(value) || isHandle(value):
+	case isNothing(value) || isHandle(value) || unsure && !looksRandom(value):
 		return h, false
 	case p.where&inURL != 0 && isShort(value, 3): // code=502
 		return h, false
@@ -322,18 +337,45 @@ func valueName(dst, b []byte, from, end int) (name []byte, start int) {
 	return nameBefore(dst, b, from, end)
 }
 
-// element finds the text of an XML element with a telling name: <password>...</password>.
+// element finds the text of an XML element with a telling name, or of one that is called after it, as events are
+// written down: <password>...</password>, <Data Name="Password">...</Data>.
 func (s *scanner) element(b []byte, from, at int) (h hit, ok bool) {
 	var buffer [maxName]byte
-	name, start := nameBefore(buffer[:0], b, from, at)
-	if lead, _ := before(b, from, start); len(name) == 0 || lead != '<' && lead != ':' {
+	end, named := at, false
+	if q, n := before(b, from, at); q == '"' || q == '\'' {
+		end, named = at-n, true
+	}
+	name, start := nameBefore(buffer[:0], b, from, end)
+	lead, n := before(b, from, start)
+	switch {
+	case len(name) == 0:
 		return h, false
+	case named && (lead != '"' && lead != '\'' || !hasSuffixFold(b[from:start-n], "name=")):
+		return h, false
+	case !named && lead != '<' && lead != ':':
+		return h, false
+	}
+	h = hit{start: at + 1, end: endBefore(b, at+1, "<")}
+	if named && string(name) == "headervalue" { // the header's name is the text of the element before
+		const around = 256
+		text := b[max(from, at-around):start]
+		i := bytes.LastIndex(text, []byte(`"HeaderName">`))
+		if i < 0 {
+			return h, false
+		}
+		text = text[i+len(`"HeaderName">`):]
+		if i = bytes.IndexByte(text, '<'); i <= 0 {
+			return h, false
+		}
+		h.rule = credentialHeader(text[:i], s.mode)
+		return h, h.rule != ""
 	}
 	p, known := lookParameter(name, s.mode)
 	if !known || p.where&(anywhere|asKey) == 0 {
 		return h, false
 	}
-	return hit{start: at + 1, end: endBefore(b, at+1, "<"), rule: p.rule, kind: p.kind}, true
+	h.rule, h.kind = p.rule, p.kind
+	return h, !isHandle(b[h.start:h.end]) && !isNothing(b[h.start:h.end])
 }
 
 // scheme finds what stands behind the name of an authentication scheme, if it looks like that: Basic dXNlcjpwdw==.
@@ -600,6 +642,22 @@ func isShort(value []byte, most int) bool {
 		}
 	}
 	return len(value) <= most
+}
+
+// looksRandom reports whether a value is like those that programs make up: long, without a break, letters and digits.
+func looksRandom(value []byte) bool {
+	letters, digits := 0, 0
+	for _, c := range value {
+		switch {
+		case isLetter(c):
+			letters++
+		case isDigit(c):
+			digits++
+		case strings.IndexByte("-_.~+/=%", c) < 0:
+			return false
+		}
+	}
+	return len(value) >= 8 && letters > 0 && digits > 0
 }
 
 // isHandle reports whether a value is a handle or a pointer: 0x1a2b.

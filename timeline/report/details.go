@@ -84,10 +84,7 @@ func (d *Diary) size() (n int) {
 // NewDetails chooses the requests of a that are told of event by event. a must have been redacted: see
 // [Analysis.Redact].
 func NewDetails(a *Analysis) *Details {
-	chosen := slices.Clone(a.Requests)
-	slices.SortStableFunc(chosen, func(x, y *timeline.Request) int {
-		return cmp.Or(cmp.Compare(urgency(y), urgency(x)), cmp.Compare(y.Duration(), x.Duration()))
-	})
+	chosen := byUrgency(a.Requests)
 	chosen = chosen[:min(len(chosen), maxDetailed)]
 	d := &Details{a: a, requests: make(map[string]*Detail, len(chosen)), diaries: maxDiaries}
 	room := min(max(maxMoments/max(len(chosen), 1), minMoments), mostMoments)
@@ -96,6 +93,15 @@ func NewDetails(a *Analysis) *Details {
 		d.requests[r.ID] = &Detail{early: room / 2, late: room / 2, tail: -1}
 	}
 	return d
+}
+
+// byUrgency returns requests with those in front of which there is most to tell: failed ones, then the slowest.
+func byUrgency(list []*timeline.Request) []*timeline.Request {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(x, y *timeline.Request) int {
+		return cmp.Or(cmp.Compare(urgency(y), urgency(x)), cmp.Compare(y.Duration(), x.Duration()))
+	})
+	return list
 }
 
 // urgency orders requests by how much there is to tell of them.

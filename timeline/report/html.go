@@ -505,10 +505,7 @@ type exchangeRow struct {
 
 // exchanges lists the requests that matter most: those that failed, then the slowest.
 func exchanges(requests []*timeline.Request) []exchangeRow {
-	chosen := slices.Clone(requests)
-	slices.SortStableFunc(chosen, func(x, y *timeline.Request) int {
-		return cmp.Or(cmp.Compare(urgency(y), urgency(x)), cmp.Compare(y.Duration(), x.Duration()))
-	})
+	chosen := byUrgency(requests)
 	var out []exchangeRow
 	for _, r := range chosen[:min(len(chosen), mostRows)] {
 		row := exchangeRow{

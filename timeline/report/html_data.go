@@ -186,15 +186,6 @@ func (d *htmlDataWriter) rows() []*timeline.Request {
 	return slices.DeleteFunc(slices.Clone(all), func(r *timeline.Request) bool { return !listed[r] })
 }
 
-// byUrgency returns requests with those in front of which there is most to tell: failed ones, then the slowest.
-func byUrgency(list []*timeline.Request) []*timeline.Request {
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(x, y *timeline.Request) int {
-		return cmp.Or(cmp.Compare(urgency(y), urgency(x)), cmp.Compare(y.Duration(), x.Duration()))
-	})
-	return list
-}
-
 func (d *htmlDataWriter) print(format string, args ...any) {
 	d.flush(fmt.Appendf(d.buf[:0], format, args...))
 }

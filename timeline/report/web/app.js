@@ -1057,7 +1057,7 @@ function buildPanel() {
 function build() {
   const note = data.detailed < data.total
     ? `Event by event for ${thousands(data.detailed)} of ${plural(data.total, "request")}: the failed ones, then the slowest. `
-      + "Every request with all its phases is in the CSV beside this file, or: etwhy timeline -f csv."
+      + "Every request with all its phases is in the CSV that etwhy report and etwhy ticket put beside this file; also: etwhy timeline -f csv."
     : "All requests can be opened: event by event, as far as the files tell.";
   $("app").append(...buildFilter(), buildAxis(), ...buildGrid(), h("p", { class: "note" }, note));
   document.body.append(buildPanel());
