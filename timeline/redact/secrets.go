@@ -158,6 +158,9 @@ func (s *scanner) userInfo(b []byte, _, colon int) (h hit, ok bool) {
 	return hit{start: base + user + 1, end: base + at, rule: rulePassword}, true
 }
 
+// maxUserInfo is how long a user with password and host may be where no scheme tells that they are one.
+const maxUserInfo = 300
+
 // proxyUser finds the password of a proxy, as netsh shows it: http=user:password@host:8080.
 func (s *scanner) proxyUser(b []byte, from, at int) (h hit, ok bool) {
 	var buffer [maxName]byte
@@ -166,7 +169,8 @@ func (s *scanner) proxyUser(b []byte, from, at int) (h hit, ok bool) {
 	default:
 		return h, false
 	}
-	value := b[at+1 : endBefore(b, at+1, ";,/\"'<> \t\r\n")]
+	value := b[at+1 : min(len(b), at+1+maxUserInfo)]
+	value = value[:endBefore(value, 0, ";,/\"'<> \t\r\n")]
 	host, colon := bytes.LastIndexByte(value, '@'), bytes.IndexByte(value, ':')
 	return hit{start: at + 1 + colon + 1, end: at + 1 + host, rule: rulePassword}, colon >= 0 && colon < host
 }

@@ -168,8 +168,8 @@ func isNamedLikeMachine(folder string) bool {
 			return false
 		}
 	}
-	base := strings.TrimRight(lowered(folder), "0123456789") // W3SVC1, System32
-	return letters > 1 && digits > 0 && !isFolder([]byte(base)) && !isFolder([]byte(lowered(folder)))
+	name := lowered(folder) // System32, W3SVC1
+	return letters > 1 && digits > 0 && !isFolder([]byte(name)) && strings.TrimRight(name, "0123456789") != "w3svc"
 }
 
 func (r *Redactor) learnHost(name string) {
