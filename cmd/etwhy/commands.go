@@ -53,7 +53,8 @@ Exit codes: 0 no failed request, 1 at least one, 2 wrong usage, 3 a path could n
 		short: "write the answer with all its evidence as one HTML file",
 		long: `Report writes one HTML file that any browser opens without a network: the answer, what it rests on, every
 request on one time axis, the events of those that failed, and Failed Request Tracing files as a page.
-Secrets are masked, see --redact. Without -o the file is named after the first PATH.`,
+Secrets are masked, see --redact. Without -o the file is named after the first PATH. Other formats than HTML are
+those of analyze that are made to be passed on.`,
 		example: `  etwhy report net.cab -o case.html
   etwhy report fr000001.xml
   etwhy report case/ --redact identities -o case.html`,
@@ -187,13 +188,12 @@ func newCommand(env *environment, c command) *cobra.Command {
 	if c.traces {
 		opts.addTraceFlags(f)
 	}
-	switch name {
-	case "report", "ticket":
-		f.StringVarP(&opts.output, "output", "o", "", "write to `FILE`; - is standard output")
-		f.BoolVar(&opts.force, "force", false, "let -o replace an existing file")
+	if name == "report" || name == "ticket" {
 		f.Lookup("redact").DefValue = "secrets"
 	}
 	if name == "ticket" {
+		f.StringVarP(&opts.output, "output", "o", "", "write to `FILE`; - is standard output")
+		f.BoolVar(&opts.force, "force", false, "let -o replace an existing file")
 		f.BoolVar(&opts.originals, "include-originals", false, "put the files that were read into it, as they are")
 	}
 	if name == "extract" {

@@ -17,8 +17,7 @@ import (
 )
 
 func runReport(env *environment, opts *options, args []string) error {
-	opts.output = cmp.Or(opts.output, nameAfter(args)+".html")
-	opts.formats, opts.format = []string{"html"}, "html"
+	opts.output = cmp.Or(opts.output, nameAfter(args)+report.TraitsOf(opts.format).Extension)
 	f, err := env.find(opts, args)
 	if err != nil {
 		return err
@@ -99,7 +98,8 @@ func megabytes(n int64) string {
 
 // listPhases writes beside a report that does not show every request event by event what it has of all of them.
 func (f *found) listPhases() error {
-	if n := f.analysis.Details.Len(); !f.opts.toFile() || n == len(f.analysis.Requests) {
+	n := f.analysis.Details.Len()
+	if f.opts.format != "html" || !f.opts.toFile() || n == len(f.analysis.Requests) {
 		return nil
 	}
 	f.opts.output = strings.TrimSuffix(f.opts.output, filepath.Ext(f.opts.output)) + ".csv"

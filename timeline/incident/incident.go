@@ -459,6 +459,8 @@ func (inc *Incident) addProcesses(r io.Reader, label, container string, size int
 	in.Size, in.Lines = size, bytes.Count(b, []byte("\n"))
 	if err != nil {
 		in.Err = err
+	} else if len(b) < limit {
+		in.SHA256 = fmt.Sprintf("%x", sha256.Sum256(b))
 	}
 	entries, err := cabinfo.Processes(b)
 	if err != nil && in.Err == nil {

@@ -13,7 +13,8 @@ const (
 // all that end with one of credentialEnds.
 var credentialHeaders = map[string]string{
 	"cookie2": "cookie", "set-cookie2": "set-cookie",
-	"authentication-info": "authorization", "proxy-authentication-info": "proxy-authorization",
+	"x-ms-authorization-auxiliary": "authorization",
+	"authentication-info":          "authorization", "proxy-authentication-info": "proxy-authorization",
 	"x-api-key": ruleToken, "api-key": ruleToken, "apikey": ruleToken, "x-apikey": ruleToken, "ocp-apim-subscription-key": ruleToken,
 	"x-functions-key": ruleToken, "x-auth-token": ruleToken, "x-auth-key": ruleToken, "x-access-token": ruleToken, "x-id-token": ruleToken,
 	"x-csrf-token": ruleToken, "x-csrftoken": ruleToken, "x-xsrf-token": ruleToken, "requestverificationtoken": ruleToken,
@@ -72,6 +73,8 @@ var tokenEnds = [...]string{
 // identityHeaders are the headers that name a machine or a person.
 var identityHeaders = map[string]Kind{
 	"host": Host, "x-host": Host, "x-forwarded-host": Host, "x-original-host": Host, "x-forwarded-server": Host, "disguised-host": Host,
+	"x-backend-server": Host, "x-served-by": Host, "x-server": Host, "x-server-name": Host, "x-machine-name": Host,
+	"x-feserver": Host, "x-beserver": Host, "x-diaginfo": Host, "x-calculatedbetarget": Host, "x-calculatedfetarget": Host, // of Exchange
 	"x-forwarded-user": User, "remote-user": User, "x-remote-user": User, "x-user": User, "x-user-id": User, "x-username": User,
 	"x-authenticated-user": User, "x-user-name": User, "x-user-email": User,
 }

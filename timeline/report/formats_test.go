@@ -442,7 +442,7 @@ func TestTimelineFormats(t *testing.T) {
 func TestFormats(t *testing.T) {
 	for command, want := range map[string]string{
 		"analyze": "table csv json ndjson text markdown html har perfetto otlp", "timeline": "table csv json ndjson", "events": "table csv json ndjson",
-		"info": "table csv json ndjson", "explain": "table json", "extract": "", "": "",
+		"info": "table csv json ndjson", "explain": "table json", "report": "html text markdown har perfetto otlp", "extract": "", "": "",
 	} {
 		if got := strings.Join(Formats(command), " "); got != want {
 			t.Errorf("Formats(%q) = %s", command, got)

@@ -81,21 +81,22 @@ var (
 
 // Traits say what a format asks of the one who has it written.
 type Traits struct {
-	Shared   bool // it is made to be passed on: secrets are masked, unless a user says otherwise
-	Binary   bool // it is not for a terminal
-	Detailed bool // it shows single requests event by event, see [Details]
-	Inputs   bool // it shows hashes of the inputs, and how many events could not be decoded whole
+	Shared    bool   // it is made to be passed on: secrets are masked, unless a user says otherwise
+	Binary    bool   // it is not for a terminal
+	Detailed  bool   // it shows single requests event by event, see [Details]
+	Extension string // of files of the format
+	Inputs    bool   // it shows hashes of the inputs, and how many events could not be decoded whole
 }
 
 var traits = map[string]Traits{
 	"json":     {Inputs: true},
-	"text":     {Shared: true, Inputs: true},
-	"markdown": {Shared: true, Inputs: true},
-	"html":     {Shared: true, Inputs: true, Detailed: true},
-	"ticket":   {Shared: true, Inputs: true, Detailed: true, Binary: true},
-	"har":      {Shared: true},
-	"perfetto": {Shared: true, Binary: true},
-	"otlp":     {Shared: true},
+	"text":     {Extension: ".txt", Shared: true, Inputs: true},
+	"markdown": {Extension: ".md", Shared: true, Inputs: true},
+	"html":     {Extension: ".html", Shared: true, Inputs: true, Detailed: true},
+	"ticket":   {Extension: ".zip", Shared: true, Inputs: true, Detailed: true, Binary: true},
+	"har":      {Extension: ".har", Shared: true},
+	"perfetto": {Extension: ".pftrace", Shared: true, Binary: true},
+	"otlp":     {Extension: ".otlp.json", Shared: true},
 }
 
 // TraitsOf returns the traits of a format; "ticket" is what [WriteTicket] writes.
@@ -110,7 +111,19 @@ func Formats(command string) []string {
 		"events":   eventFormatNames(),
 		"info":     names(infoFormats),
 		"explain":  names(explainFormats),
+		"report":   reportFormats(),
 	}[command]
+}
+
+// reportFormats are those of "analyze" that are made to be passed on: the page first.
+func reportFormats() []string {
+	out := []string{"html"}
+	for _, f := range analyzeFormats {
+		if traits[f.name].Shared && f.name != "html" {
+			out = append(out, f.name)
+		}
+	}
+	return out
 }
 
 func names[M any](formats []format[M]) []string {
