@@ -204,6 +204,7 @@ func (b *Builder) findHosts() {
 		}
 		if w := r.sight; w != nil && w.onward && w.forwarder == freb.ANCM {
 			e := quoted(cmp.Or(r.by(KindFREB), r))
+			e.Text = "another request alike: " + e.Text
 			h.sees(e)
 			h.outside = true
 			if f := w.freb; f != nil && f.Failure() != nil && freb.ForwarderOf(f.Failure().Module) == freb.ANCM {
@@ -236,7 +237,7 @@ func (h *hosting) configured(f *iisconfig.File, input int) {
 	for _, c := range f.ANCM {
 		h.core = append(h.core, c)
 		h.outside = h.outside || !strings.EqualFold(c.HostingModel.Value, "inprocess")
-		h.sees(Evidence{Input: input, Text: c.Source() + " has the section aspNetCore", Key: true})
+		h.sees(Evidence{Input: input, Text: c.Source() + " has the section aspNetCore", Key: true, Place: Place{Line: c.Line}})
 	}
 	h.arr = h.arr || len(f.Farms) > 0 || len(f.Proxies) > 0 || len(f.RewriteProxyRules) > 0
 	for i := range f.WebSocket {
@@ -351,7 +352,7 @@ func (x *scene) seeModule(h *hosting) {
 		x.note(ownCall)
 	}
 	onward := w != nil && w.onward || r.Side == Client && r.Proxied
-	name := "what passed the request on"
+	name := "the part of IIS that passes requests on"
 	switch {
 	case by == freb.ANCM, by == freb.HTTPPlatform:
 		name = map[freb.Forwarder]string{freb.ANCM: "the ASP.NET Core Module", freb.HTTPPlatform: "HttpPlatformHandler"}[by]
@@ -365,7 +366,7 @@ func (x *scene) seeModule(h *hosting) {
 			x.note(alikeTold, e)
 		}
 	case r.Side == Client && isWorker(r.Process) && isLoopback(r.Server) && r.Timer != nil && r.Timer.Limit == coreTimeout && r.Timer.Source == TimerTrace:
-		name = "the module of IIS that passed it on"
+		name = "the module of IIS that passes requests on"
 		x.note(viaModuleSeen)
 	case onward:
 		x.note(viaNobody)
@@ -400,7 +401,7 @@ func (x *scene) seeLimit(h *hosting) {
 	var set []Evidence
 	if s, input, ok := x.requestTimeout(h); ok && s.Set {
 		limit, source, from = s.Value, TimerConfig, "set at "+s.Source()
-		set = []Evidence{{Input: input, Text: s.Source() + " sets requestTimeout to " + spell(s.Value), Key: true}}
+		set = []Evidence{{Input: input, Text: s.Source() + " sets requestTimeout to " + spell(s.Value), Key: true, Place: Place{Line: s.Line}}}
 	} else if t := r.Timer; t != nil && t.Source == TimerTrace {
 		limit, source, from = t.Limit, t.Source, "the trace shows it set"
 	}
@@ -821,7 +822,7 @@ func (x *scene) seeFastCGI() {
 	}
 	for _, n := range q.Notes {
 		if strings.HasSuffix(n.Event, "QUEUE_FULL") {
-			x.note(fastCGIFull, Evidence{Input: x.r.by(KindFREB).Input, Time: n.Time, Text: n.Event, Key: true})
+			x.note(fastCGIFull, Evidence{Input: x.r.by(KindFREB).Input, Time: n.Time, Text: n.Event, Key: true, Place: stepOf(q, n.Number)})
 		}
 	}
 }
@@ -1014,7 +1015,7 @@ func (x *scene) seeSockets(h *hosting) {
 		x.note(socketRefused)
 	}
 	if h.socket != nil {
-		x.note(socketsOff, Evidence{Input: h.socketIn, Text: h.socket.Enabled.Source() + ` webSocket enabled="false"`, Key: true})
+		x.note(socketsOff, Evidence{Input: h.socketIn, Text: h.socket.Enabled.Source() + ` webSocket enabled="false"`, Key: true, Place: Place{Line: h.socket.Enabled.Line}})
 		x.say("socketSetting", h.socket.Enabled.Source())
 	}
 }

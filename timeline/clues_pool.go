@@ -107,10 +107,7 @@ func (x *scene) lookOutage(o *outage) {
 		first := x.r.by(KindHTTPERR)
 		if first != nil && len(o.requests) > 1 {
 			e := quoted(first)
-			e.Text = strings.TrimSuffix("first "+e.Text, ", queue "+o.pool)
-			if n := first.sight.row; n > 0 {
-				e.Text += fmt.Sprintf(", line %d", n)
-			}
+			e.Text = strings.TrimSuffix("first "+strings.Replace(e.Text, " N/A", ", no reason given (N/A)", 1), ", queue "+o.pool)
 			switch {
 			case o.rolled:
 				e.Text += " (the log has rolled since)"
@@ -264,7 +261,7 @@ func (x *scene) lookCrashes(o *outage, since, until etl.Time, most int) etl.Time
 	if len(any) > 0 && !slices.Contains(sources, any[0].source) {
 		sources = append(sources, any[0].source)
 	}
-	e := Evidence{Input: list[0].input, Time: list[0].Time, Key: true, Text: fmt.Sprintf("w3wp.exe (PID %d) crashed", list[0].PID)}
+	e := Evidence{Input: list[0].input, Time: list[0].Time, Key: true, Text: fmt.Sprintf("w3wp.exe (PID %d) crashed", list[0].PID), Place: list[0].where()}
 	if n > 1 {
 		e.Text = fmt.Sprintf("w3wp.exe crashed %s until %s", often(n), clockTime(last, "15:04:05"))
 	}
@@ -341,7 +338,7 @@ func (x *scene) lookCause(reports, crashes []*occurrence) (*Evidence, string) {
 	if n < len(list) {
 		often = fmt.Sprintf("%d of %d times", n, len(list))
 	}
-	return &Evidence{Input: list[0].input, Time: list[0].Time, Key: true, Text: often + ": " + best.what + " (" + list[0].source + ")"}, fix
+	return &Evidence{Input: list[0].input, Time: list[0].Time, Key: true, Text: often + ": " + best.what + " (" + list[0].source + ")", Place: list[0].where()}, fix
 }
 
 // runtimeModules are in every crash of their kind, and tell nothing of its cause.
@@ -507,7 +504,7 @@ func (x *scene) lookProcessor(o *outage, until etl.Time, pool iisconfig.Pool, co
 		x.rejected = append(x.rejected, Rejection{"Q7", "stopped by the CPU limit: " + why})
 		return
 	}
-	x.note(cpuKills, x.setting(pool.CPU.Action.File, "cpu action KillW3wp, limit "+cmp.Or(limit, "not told")))
+	x.note(cpuKills, x.setting(pool.CPU.Action.File, pool.CPU.Action.Line, "cpu action KillW3wp, limit "+cmp.Or(limit, "not told")))
 	x.say("cpu limit", cmp.Or(limit, "see its settings"))
 }
 
@@ -516,9 +513,9 @@ func thousandths(n uint) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%d.%03d", n/1000, n%1000), "0"), ".")
 }
 
-// setting quotes a configuration file, which holds at any time.
-func (x *scene) setting(file, text string) Evidence {
-	e := Evidence{Input: x.r.Input, Text: text, Key: true}
+// setting quotes a line of a configuration file, which holds at any time.
+func (x *scene) setting(file string, line int, text string) Evidence {
+	e := Evidence{Input: x.r.Input, Text: text, Key: true, Place: Place{Line: line}}
 	for _, i := range x.front.Inputs {
 		if s := x.b.sessions[i]; s.settings != nil && s.settings.Name == file {
 			e.Input = i
@@ -546,7 +543,7 @@ func (x *scene) lookByHand(o *outage, pool iisconfig.Pool, off *occurrence) {
 		x.context = append(x.context, "The settings have "+text+": somebody stopped it before the file was copied.")
 		return
 	}
-	x.note(byHand, x.setting(set.File, text))
+	x.note(byHand, x.setting(set.File, set.Line, text))
 }
 
 // changes are the events by which people change what a pool runs with.
@@ -688,7 +685,7 @@ func (x *scene) lookAddress(o *outage) {
 			if !takes(v.URL, port, r) {
 				continue
 			}
-			e := Evidence{Input: p.input, Key: true, Text: "URL reservation " + v.URL}
+			e := Evidence{Input: p.input, Key: true, Text: "URL reservation " + v.URL, Place: Place{Line: v.Line}}
 			if len(v.Users) > 0 {
 				owner = v.Users[0]
 				e.Text += " of " + owner
@@ -782,7 +779,7 @@ func (x *scene) lookQueue(o *outage) {
 		slices.Sort(usual)
 		text += "; before that half of them took less than " + spell(max(usual[len(usual)/2], time.Millisecond))
 	}
-	x.note(queueSlow, Evidence{Input: worst.Input, Time: worst.Start, Key: true, Text: text})
+	x.note(queueSlow, Evidence{Input: worst.Input, Time: worst.Start, Key: true, Text: text, Place: worst.where()})
 	names := sortedKeys(pages)
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(pages[b].took, pages[a].took) })
 	x.say("slow page", names[0])

@@ -727,7 +727,7 @@ func (x *scene) lookAtMembers(f *iisconfig.Farm) {
 			source = strconv.Itoa(s.Enabled.Line)
 		}
 		lines = append(lines, source)
-		evidence = append(evidence, x.setting(s.Enabled.File, "member "+s.Address+" of farm "+f.Name+" has enabled=\"false\" ("+s.Enabled.Source()+")"))
+		evidence = append(evidence, x.setting(s.Enabled.File, s.Enabled.Line, "member "+s.Address+" of farm "+f.Name+" has enabled=\"false\" ("+s.Enabled.Source()+")"))
 	}
 	x.note(memberSlots, evidence...)
 	x.say("where", strings.Join(lines, ", "))
@@ -771,7 +771,7 @@ func (x *scene) lookAtTests(f *iisconfig.Farm, p *passage) {
 			continue
 		case last.Outcome == Failed || last.Status < low || last.Status > high:
 			failing++
-			evidence = append(evidence, Evidence{Input: last.Input, Time: ended(last), Text: "health test " + last.Method + " " + pathOfRequest(last) + " at " + a + ": " + testResult(last), Key: true})
+			evidence = append(evidence, Evidence{Input: last.Input, Time: ended(last), Text: "health test " + last.Method + " " + pathOfRequest(last) + " at " + a + ": " + testResult(last), Key: true, Place: last.where()})
 		default:
 			saidWell++
 		}
@@ -859,7 +859,7 @@ func (x *scene) lookForLostState(p *passage) {
 				continue
 			}
 			if q := x.b.answeredBetween(b, x.at(b, o.Time), x.at(b, until)); q != nil {
-				x.note(membersWell, Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + " answered " + q.status(), Key: true})
+				x.note(membersWell, Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + " answered " + q.status(), Key: true, Place: q.where()})
 			}
 		}
 		return
@@ -871,7 +871,7 @@ func quotedAny(q *Request) Evidence {
 	if e := quoted(q); e.Text != "" {
 		return e
 	}
-	return Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + ": " + cmp.Or(q.status(), q.Outcome.String()), Key: true}
+	return Evidence{Input: q.Input, Time: ended(q), Text: q.Method + " " + q.URL + ": " + cmp.Or(q.status(), q.Outcome.String()), Key: true, Place: q.where()}
 }
 
 // inPool reports whether the proxy runs in a pool: by what its files say, or by being the only one.
@@ -915,7 +915,7 @@ func (x *scene) lookAtAnswerer() {
 	}
 	for _, c := range x.front.consoles {
 		if c.Proxy != nil && c.Proxy.Server != "" {
-			x.note(proxyIsSet, Evidence{Input: c.input, Text: "WinHTTP of this machine goes out through " + c.Proxy.Server, Key: true})
+			x.note(proxyIsSet, Evidence{Input: c.input, Text: "WinHTTP of this machine goes out through " + c.Proxy.Server, Key: true, Place: Place{Line: c.Proxy.Line}})
 			proxy = c.Proxy.Server
 		}
 	}
@@ -992,13 +992,14 @@ func (x *scene) lookAtPorts() {
 			taken = max(taken, e.Ports)
 		}
 		out := n.TCP - len(n.Listeners)
-		x.say("taken", strconv.Itoa(out))
-		x.say("timewait", strconv.Itoa(n.Count(netshtext.TimeWait)))
-		x.say("closewait", strconv.Itoa(n.Count(netshtext.CloseWait)))
-		x.say("established", strconv.Itoa(n.Count(netshtext.Established)))
-		x.say("range", strconv.Itoa(size))
-		what := Evidence{Input: c.input, Text: fmt.Sprintf("netstat: %d connections, %d of them in TIME_WAIT, %d in CLOSE_WAIT; the range has %d ports", out,
-			n.Count(netshtext.TimeWait), n.Count(netshtext.CloseWait), size), Key: true}
+		x.say("taken", thousands(uint64(max(out, 0))))
+		in := func(state netshtext.State) string { return thousands(uint64(n.Count(state))) }
+		x.say("timewait", in(netshtext.TimeWait))
+		x.say("closewait", in(netshtext.CloseWait))
+		x.say("established", in(netshtext.Established))
+		x.say("range", thousands(uint64(size)))
+		what := Evidence{Input: c.input, Text: fmt.Sprintf("netstat: %s connections, %s of them in TIME_WAIT, %s in CLOSE_WAIT; the range has %s ports", thousands(uint64(max(out, 0))),
+			in(netshtext.TimeWait), in(netshtext.CloseWait), thousands(uint64(size))), Key: true}
 		if max(taken, n.Count(netshtext.TimeWait)) >= size*8/10 {
 			x.note(portsScarce, what)
 		} else if x.alone && !slices.ContainsFunc(x.b.requests, func(r *Request) bool { return x.b.on(r) == x.front }) {
@@ -1106,7 +1107,7 @@ func (x *scene) lookAtConnection() {
 	if m := x.back; m != nil && m != x.front {
 		for _, e := range x.b.look().idled[m][k.Local] {
 			if e.at.Sub(x.at(m, x.end())).Abs() < 3*time.Second {
-				x.note(idleClosed, Evidence{Input: e.input, Time: e.at, Text: "Timer_ConnectionIdle: HTTP.sys closed the connection from " + k.Local, Key: true})
+				x.note(idleClosed, Evidence{Input: e.input, Time: e.at, Text: "Timer_ConnectionIdle: HTTP.sys closed the connection from " + k.Local, Key: true, Place: Place{Line: int(e.line)}})
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type occurrence struct {
 	eventlog.Fact
 	input  int
 	source string // of the event: WAS 5002
+	record uint64 // its number in the log; 0 = unknown
 	place  int32  // among all of the machine, by time
 }
 
@@ -29,7 +30,7 @@ func (s *Session) Happened(e *eventlog.Entry) {
 		return
 	}
 	source := fmt.Sprintf("%s %d", strings.TrimPrefix(e.Provider, "Microsoft-Windows-"), e.ID)
-	s.happened = append(s.happened, &occurrence{Fact: f, input: s.number, source: s.intern([]byte(source))})
+	s.happened = append(s.happened, &occurrence{Fact: f, input: s.number, source: s.intern([]byte(source)), record: e.Record})
 }
 
 // gather puts what happened to the machine in order. What a log tells in local time is moved by the
@@ -138,8 +139,11 @@ func often(n int) string {
 
 // evidence quotes an occurrence.
 func (o *occurrence) evidence() Evidence {
-	return Evidence{Input: o.input, Time: o.Time, Text: o.String(), Key: true}
+	return Evidence{Input: o.input, Time: o.Time, Text: o.String(), Key: true, Place: o.where()}
 }
+
+// where returns the place of an occurrence in its log.
+func (o *occurrence) where() Place { return Place{Record: o.record} }
 
 // occurrenceTexts say what happened. {pool}, {pid}, {image}, {module}, {code}, {detail} and {service} stand for
 // what the event tells.

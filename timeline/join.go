@@ -344,7 +344,7 @@ func (r *Request) relate(q *Request, by string, sure Confidence) {
 	if at.IsZero() {
 		at = q.Start
 	}
-	r.Related = append(r.Related, Related{Input: q.Input, Kind: string(q.kind()), By: by, Confidence: sure, Time: at, Text: unique.Make(q.line()).Value()})
+	r.Related = append(r.Related, Related{Input: q.Input, Kind: string(q.kind()), By: by, Confidence: sure, Time: at, Text: unique.Make(q.line()).Value(), Place: q.where()})
 	if q.sight != nil {
 		for _, x := range q.Related {
 			x.Confidence = min(x.Confidence, sure)

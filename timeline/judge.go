@@ -399,7 +399,7 @@ func (r *Request) evidence() []Evidence {
 	out := make([]Evidence, 0, maxEvidence-room)
 	for i, m := range marks {
 		if quoted[i] {
-			out = append(out, Evidence{Input: r.Input, Time: m.Time, Text: m.String(), Key: keys[i]})
+			out = append(out, Evidence{Input: r.Input, Time: m.Time, Text: m.String(), Key: keys[i], Place: Place{Line: int(m.Line)}})
 		}
 	}
 	return out
@@ -409,6 +409,9 @@ func (r *Request) evidence() []Evidence {
 // "WebIO 202 connect failed: 10060 WSAETIMEDOUT".
 func (m Mark) String() string {
 	s := m.Text
+	if m.Line != 0 {
+		s = "line " + strconv.Itoa(int(m.Line)) + ": " + s
+	}
 	if m.ID != 0 { // a pasted line has none
 		s = strconv.Itoa(int(m.ID)) + " " + s
 	}
@@ -518,7 +521,7 @@ func (x *scene) replacer() filler {
 		"{at}", clockTime(end, "15:04:05"),
 		"{from}", from, "{to}", to,
 		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
-		"{client}", cmp.Or(r.Client, "the client"), "{where}", whereAtServer[r.Phase],
+		"{client}", cmp.Or(hostName(r.Client), "the client"), "{where}", whereAtServer[r.Phase],
 	)
 }
 
@@ -602,7 +605,9 @@ func (f *facts) others(err Code) string {
 }
 
 // counted writes a number of things.
-func counted(n int, one, many string) string { return strconv.Itoa(n) + " " + either(n, one, many) }
+func counted(n int, one, many string) string {
+	return thousands(uint64(max(n, 0))) + " " + either(n, one, many)
+}
 
 // doing says what a request that stopped in a phase was about.
 var doing = map[PhaseName]string{

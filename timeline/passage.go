@@ -186,6 +186,7 @@ type index struct {
 type idleEnd struct {
 	at    etl.Time
 	input int
+	line  uint32
 }
 
 // look returns the index, which is made when it is first asked for: after joining.
@@ -241,7 +242,7 @@ func (b *Builder) look() *index {
 		ends := map[string][]idleEnd{}
 		for _, i := range m.Inputs {
 			for _, e := range b.sessions[i].idled {
-				ends[e.client] = append(ends[e.client], idleEnd{e.at, i})
+				ends[e.client] = append(ends[e.client], idleEnd{e.at, i, e.line})
 			}
 		}
 		x.idled[m] = ends

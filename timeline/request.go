@@ -250,6 +250,14 @@ type Evidence struct {
 	Time  etl.Time
 	Text  string
 	Key   bool // the verdict rests on it; the others say what happened around it
+	Place
+}
+
+// A Place is where in its file an observation stands; 0 = unknown, or the file has no such numbers. Of a trace, provider
+// and id of the event, which are in the text, and the time tell.
+type Place struct {
+	Line   int    // of a text file, from 1
+	Record uint64 // EventRecordID of an event log, number of the event (from 1) of a Failed Request Tracing file
 }
 
 // A Rejection says why a neighbouring rule was not it.
@@ -262,6 +270,7 @@ type Related struct {
 	Confidence Confidence
 	Time       etl.Time
 	Text       string
+	Place
 }
 
 // A Mark is an event worth showing as evidence. Its record can be read again at Position.
@@ -271,5 +280,6 @@ type Mark struct {
 	Provider string // short name: WebIO, TCPIP, ...; "" = no single event shows it
 	ID       uint16
 	Error    Code
+	Line     uint32 // of a text file, from 1; 0 = the event is from a trace
 	Text     string // what it says, from a fixed phrase; "" = derive from provider and id
 }

@@ -84,7 +84,7 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, ownStopSeen}, proof: []clue{shuttingDown, ownStopSeen},
-		title: "IIS gave it to an application that was shutting down: {stop}",
+		title: "the application was already shutting down: {stop}",
 		near: []neighbour{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline, and no worker process has the request"},
 			{"Q4", 0, 0, "queue full: that is QueueFull"},
@@ -94,7 +94,7 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, stopSeen},
-		title: "IIS gave it to an application that was shutting down: {stop}",
+		title: "the application was already shutting down: {stop}",
 		open:  "whether its own process was the one that ended, and what asked it to if no recycle is named",
 		near: []neighbour{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline, and no worker process has the request"},
@@ -105,7 +105,7 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown, stopNearby}, unsure: always,
-		title: "IIS gave it to an application that was shutting down (1255)",
+		title: "the application was already shutting down (1255)",
 		open:  "whether that was {nearby}, which was stopped at that time: no file here says which application the request was for",
 		near: []neighbour{
 			{"Q4", 0, 0, "queue full: that is QueueFull"},
@@ -115,7 +115,7 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q11", statuses: []string{"503"}, see: []clue{shuttingDown}, unsure: always,
-		title: "IIS gave it to an application that was shutting down (1255)",
+		title: "the application was already shutting down (1255)",
 		open:  "what asked it to end: a recycle, a changed file, or itself; no event log of the time has it",
 		near: []neighbour{
 			{"Q4", 0, 0, "queue full: that is QueueFull"},
@@ -124,14 +124,14 @@ var eitherSide = []rule{
 	},
 	{
 		id: "Q14", statuses: []string{"503.0", "503"}, see: []clue{socketsOff}, seeAny: []clue{socketRefused, socketAsked}, proof: []clue{socketsOff, socketRefused},
-		title:   "WebSockets are switched off for this site ({socketSetting}), and this request asked for one",
+		title:   "WebSockets, which the client asked for, are switched off for this site ({socketSetting})",
 		near:    []neighbour{{"Q1", 0, 0, "pool switched off: then no worker process logs the request"}},
 		doNow:   []string{"set webSocket enabled=\"true\" at {socketSetting}; on Azure App Service: Configuration, General settings, Web sockets"},
 		findOut: []string{"was it switched off on purpose; the client's fallback (long polling) may do meanwhile"},
 	},
 	{
 		id: "Q14", statuses: []string{"503.0", "503"}, see: []clue{socketRefused},
-		title:   "this request asked for a WebSocket, and IIS says that they are off for this site",
+		title:   "the client asked for a WebSocket, and IIS says that they are off for this site",
 		open:    "where they were switched off: no configuration is here",
 		doNow:   []string{"switch the WebSocket feature on for the site; on Azure App Service: Configuration, General settings, Web sockets"},
 		findOut: []string{getConfig},
@@ -163,7 +163,7 @@ var leftRules = []rule{
 	},
 	{
 		id: "R7", see: []clue{clientGone, onPlatform}, seeAny: []clue{viaModule, viaModuleSeen, viaNobody}, codes: clientCodes, unsure: always,
-		title: "the connection that it came in on was gone{left}, and {module} could not answer on it",
+		title: "the incoming connection was gone{left}, and {module} could not answer on it",
 		open:  "who ended it: App Service's front end, through which all requests come, or the client behind that; neither is in these files",
 		near: []neighbour{
 			moduleNotSlow,
@@ -390,19 +390,19 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 	// It is not told who passed it on.
 	{
 		id: "NE", statuses: []string{"502.3"}, see: []clue{viaNobody}, codes: timerCodes, unsure: always,
-		title:   "what passed it on got no answer in time ({waited} in all)",
+		title:   "the part of IIS that passes requests on got no answer in time ({waited} in all)",
 		open:    "what that was: ARR (then another server was slow), or the ASP.NET Core Module (then a program of this machine); no file here names it",
 		findOut: []string{getConfig, getApplication, getFREB},
 	},
 	{
 		id: "NE", statuses: []string{"502.3"}, see: []clue{viaNobody}, codes: noConnectCodes, unsure: always,
-		title:   "what passed it on got no connection (12029, after {waited})",
+		title:   "the part of IIS that passes requests on got no connection (12029, after {waited})",
 		open:    "what that was, ARR or the ASP.NET Core Module, and to which address: no file here names them",
 		findOut: []string{getConfig, getApplication, getFREB},
 	},
 	{
 		id: "NE", statuses: []string{"502.3"}, see: []clue{viaNobody}, unsure: always,
-		title:   "what passed it on failed{logCode}",
+		title:   "the part of IIS that passes requests on failed{logCode}",
 		open:    "what that was, ARR or the ASP.NET Core Module: no file here names it",
 		findOut: []string{getConfig, getApplication, getFREB},
 	},
@@ -412,7 +412,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 var servedRules = slices.Concat(eitherSide, []rule{
 	{
 		id: "R4", statuses: []string{"500.1011", "500.1013"}, see: []clue{pipeEnded, alternating}, proof: []clue{pipeTold, alternating},
-		title: "iisnode sent it down a pipe that Node had closed, as every second request",
+		title: "iisnode sent every second request down a pipe that Node had closed",
 		near: []neighbour{
 			{"R2", 0, 0, "a crash of Node: the next request finds it at work"},
 			{"T7", 0, 0, "slow application: it was over within milliseconds"},
@@ -443,7 +443,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 	},
 	{
 		id: "A1", see: []clue{platformLimit}, unsure: always,
-		title:   "it took 230 s, the fixed limit of App Service's front end",
+		title:   "the answer took 230 s, the fixed limit of App Service's front end",
 		open:    "whether the front end or the application answered {status}: the time is all that tells",
 		doNow:   []string{"let the request answer 202 at once and do the work from a queue; the limit cannot be raised"},
 		findOut: []string{platformLogs},
@@ -482,7 +482,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 	},
 	{
 		id: "Q16", see: []clue{ownHangSeen}, reasons: hangReasons, proof: []clue{ownHangSeen},
-		title: "the worker process that had it hung: {hang}",
+		title: "the worker process that had the request hung: {hang}",
 		open:  "what its threads waited for: only a dump tells",
 		near: []neighbour{
 			{"R2", 0, 0, "a crash: WAS found it alive and silent"},
@@ -492,7 +492,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 	},
 	{
 		id: "Q16", see: []clue{hangSeen}, reasons: hangReasons,
-		title: "the worker process of its pool hung: {hang}",
+		title: "the worker process of the pool hung: {hang}",
 		open:  "what its threads waited for: only a dump tells",
 		near: []neighbour{
 			{"R2", 0, 0, "a crash: WAS found it alive and silent"},

@@ -88,7 +88,7 @@ var proxyRules = []rule{
 			"look at the requests that failed before: they are the cause",
 			"keep some members in whatever happens: appcmd set config -section:webFarms /[name='{farmname}'].applicationRequestRouting.healthCheck.minServers:1 /commit:apphost",
 		},
-		findOut: []string{"why the requests before failed: their verdicts"},
+		findOut: []string{"the findings on the requests that failed before: why was that"},
 	},
 	{
 		id: "F3", phases: noServer, see: []clue{risingFailures}, unless: []clue{memberSlots, memberTests, farmForgot}, unsure: always,

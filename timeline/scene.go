@@ -119,7 +119,7 @@ func quoted(r *Request) Evidence {
 	if at.IsZero() {
 		at = r.Start
 	}
-	return Evidence{Input: r.Input, Time: at, Text: r.line(), Key: true}
+	return Evidence{Input: r.Input, Time: at, Text: r.line(), Key: true, Place: r.where()}
 }
 
 // maxQuotes is the number of lines that a verdict quotes where several files tell of a request.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -207,13 +206,14 @@ func (t *textForm) note(x *textRequest, l *textLine, code Code) {
 	if l.Kind == winhttplog.Call {
 		text = fmt.Sprintf("%s(%#x, ...)", l.API, l.Handle) // the arguments may be headers, with secrets
 	}
-	if l.event == 0 {
-		text = "line " + strconv.Itoa(l.Number) + ": " + text
-	}
 	if l.Name != "?" {
 		code = 0 // the line has the name itself
 	}
-	x.r.Marks = append(x.r.Marks, Mark{Time: l.at, Position: l.pos, Provider: "WinHttp", ID: l.event, Error: code, Text: text})
+	line := uint32(0)
+	if l.event == 0 {
+		line = lineNumber(int64(l.Number))
+	}
+	x.r.Marks = append(x.r.Marks, Mark{Time: l.at, Position: l.pos, Provider: "WinHttp", ID: l.event, Error: code, Line: line, Text: text})
 }
 
 // Calls that matter. WinHttpSendRequest begins a request, WinHttpReceiveResponse waits for its answer.

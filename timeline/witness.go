@@ -3,6 +3,7 @@ package timeline
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"strconv"
@@ -54,7 +55,7 @@ type sight struct {
 	original  string // the same of X-Original-URL: before a proxy rewrote it
 	forwarded string // X-Forwarded-For: address:port of who asked the proxy
 	site      uint32
-	row       uint32 // line of a log
+	row       uint32 // line of a log, from 1; 0 = not known
 
 	serverStatus int // SERVER-STATUS in ARR's log; 0 = no server gave one, -1 = not known
 	freb         *freb.Request
@@ -374,7 +375,7 @@ func (s *Session) LogEntry(e *w3c.Entry) {
 		Start: start, End: e.Time, Partial: partial, Status: status, SubStatus: sub, HasSub: hasSub, LogID: e.LogID(),
 		Outcome: outcome,
 	}
-	w := &sight{kind: KindIISLog, coarse: true, took: took, win32: Code(win32), hasWin32: hasWin32, path: s.same(pathOf(r.URL)), site: site, serverStatus: -1}
+	w := &sight{kind: KindIISLog, coarse: true, took: took, win32: Code(win32), hasWin32: hasWin32, path: s.same(pathOf(r.URL)), site: site, row: lineNumber(e.Line), serverStatus: -1}
 	if n, ok := e.ServerStatus(); ok {
 		w.serverStatus, w.onward = n, true
 	}
@@ -429,6 +430,37 @@ func (r *Request) line() string {
 		return r.refusalLine()
 	}
 	return ""
+}
+
+// where returns the place in its file of what line says.
+func (r *Request) where() Place {
+	w := r.sight
+	if w == nil {
+		return Place{}
+	}
+	if w.kind == KindFREB {
+		if f := w.freb.Failure(); f != nil {
+			return stepOf(w.freb, f.Number)
+		}
+	}
+	return Place{Line: int(w.row)}
+}
+
+// stepOf is the place of an event of a Failed Request Tracing file; of a trace, whose events are of many requests, it is
+// not known.
+func stepOf(q *freb.Request, number int) Place {
+	if q.Header == nil {
+		return Place{}
+	}
+	return Place{Record: uint64(number)}
+}
+
+// lineNumber is the number of a line as requests keep it; 0 if it is beyond all files.
+func lineNumber(n int64) uint32 {
+	if n < 0 || n > math.MaxUint32 {
+		return 0
+	}
+	return uint32(n)
 }
 
 // logLine says in a line what a log says: "502.3, win32 12002 ERROR_WINHTTP_TIMEOUT, 29,889 ms".
@@ -524,7 +556,7 @@ func (s *Session) refusal(e *w3c.Entry) {
 	if outcome == Cancelled {
 		r.Phase = PhaseQueue // Client_Reset: no worker process had it
 	}
-	r.sight = &sight{kind: KindHTTPERR, coarse: true, took: -1, reason: word, path: s.same(pathOf(r.URL)), site: site, row: uint32(e.Line), serverStatus: -1}
+	r.sight = &sight{kind: KindHTTPERR, coarse: true, took: -1, reason: word, path: s.same(pathOf(r.URL)), site: site, row: lineNumber(e.Line), serverStatus: -1}
 	s.emit(s.begin(r))
 }
 
@@ -538,13 +570,14 @@ func (s *Session) idle(e *w3c.Entry, word string) {
 		return
 	}
 	port, ok := e.ClientPort()
-	s.idled = append(s.idled, idled{e.Time, hostPort(e.ClientIP(), port, ok)})
+	s.idled = append(s.idled, idled{e.Time, hostPort(e.ClientIP(), port, ok), lineNumber(e.Line)})
 }
 
 // An idled is a connection that HTTP.sys closed because nothing came on it.
 type idled struct {
 	at     etl.Time
 	client string
+	line   uint32
 }
 
 // status writes the status of a request with its substatus.

@@ -10,6 +10,7 @@ import (
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
 	"github.com/etwhy/etwhy/timeline/incident"
+	"github.com/etwhy/etwhy/timeline/redact"
 	"github.com/etwhy/etwhy/timeline/report"
 )
 
@@ -21,6 +22,9 @@ func runEvents(env *environment, opts *options, args []string) error {
 	defer s.close()
 	providers := s.providers()
 	keep, result := s.eventFilter(filter)
+	if s.redactor.Mode() >= redact.Identities {
+		s.learnNames()
+	}
 	s.done()
 	if !slices.ContainsFunc(s.inc.Inputs, func(in *incident.Input) bool { return in.Log != nil || in.Decoder() != nil }) && s.inc.Readable() && !opts.quiet {
 		env.warn("warning: events are those of traces (.etl), and there is none among these files: etwhy timeline lists the requests of the others")
@@ -50,6 +54,15 @@ func runEvents(env *environment, opts *options, args []string) error {
 		}
 		return out.Close()
 	}, exitOK)
+}
+
+// learnNames tells the redactor the names of everything, so that an event is shown without a name that only a later one
+// tells to be one.
+func (s *session) learnNames() {
+	s.model(s.inc.Analyze(timeline.Options{})).Redact(s.redactor)
+	for ev := range s.inc.Events(nil) {
+		report.LearnEvent(s.redactor, ev.Event)
+	}
 }
 
 // eventFilter says which events the filter keeps, and the result that events need to know their requests:

@@ -87,8 +87,11 @@ func (o *options) check() error {
 	if o.around != "" && (o.from != "" || o.to != "") {
 		return exitError{exitUsage, fmt.Errorf("--around sets both ends: leave out --from and --to")}
 	}
-	if _, err := os.Lstat(o.output); err == nil && !o.force && o.toFile() {
+	if o.toFile() && !o.force && exists(o.output) {
 		return o.exists()
+	}
+	if o.namesFile != "" && !o.force && exists(o.namesFile) {
+		return exitError{exitUsage, fmt.Errorf("%s exists: choose another name for --redact-names, or add --force", o.namesFile)}
 	}
 	// Any day will do to see whether times can be read.
 	_, err := o.filter(time.Unix(0, 0), time.Unix(0, 0), new(time.Duration))
@@ -97,6 +100,12 @@ func (o *options) check() error {
 
 // toFile reports whether the result goes to a file, not to standard output.
 func (o *options) toFile() bool { return o.output != "" && o.output != "-" }
+
+// exists reports whether there is anything of that name.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
 
 // exists is the error of a run that would replace the file that -o names.
 func (o *options) exists() error {

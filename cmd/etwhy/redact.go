@@ -62,7 +62,12 @@ func (o *options) key(env *environment) (redact.Key, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return redact.Key{}, err
 	}
-	if err := os.WriteFile(path, []byte(key.String()+"\n"), 0o600); err != nil {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // another run may just have made one
+	if err != nil {
+		return redact.Key{}, err
+	}
+	_, err = f.WriteString(key.String() + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
 		return redact.Key{}, err
 	}
 	if !o.quiet {

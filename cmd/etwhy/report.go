@@ -13,6 +13,7 @@ import (
 	"github.com/etwhy/etwhy/decode/freb"
 	"github.com/etwhy/etwhy/timeline"
 	"github.com/etwhy/etwhy/timeline/incident"
+	"github.com/etwhy/etwhy/timeline/redact"
 	"github.com/etwhy/etwhy/timeline/report"
 )
 
@@ -23,11 +24,27 @@ func runReport(env *environment, opts *options, args []string) error {
 		return err
 	}
 	defer f.close()
-	if err := f.writeAs(report.WriteAnalysis, exitOK); err != nil {
+	list := f.phasesFile()
+	if list != "" && exists(list) && !opts.force {
+		return exitError{exitUsage, fmt.Errorf("%s exists, where the phases of all requests belong: choose another name for -o, or add --force", list)}
+	}
+	if list != "" {
+		f.analysis.Beside = filepath.Base(list)
+	}
+	if err := f.put(func(w io.Writer, ro report.Options) error {
+		return report.WriteAnalysis(w, opts.format, f.analysis, ro)
+	}); err != nil {
 		return err
 	}
-	f.wrote()
-	return f.listPhases()
+	f.wrote(true)
+	if list != "" {
+		f.opts.output = list
+		if err := f.put(func(w io.Writer, ro report.Options) error { return report.WriteTimeline(w, "csv", f.analysis, ro) }); err != nil {
+			return err
+		}
+		f.wrote(false)
+	}
+	return f.finish(f.exit)
 }
 
 func runTicket(env *environment, opts *options, args []string) error {
@@ -43,12 +60,12 @@ func runTicket(env *environment, opts *options, args []string) error {
 		originals = f.originals()
 		env.warn("warning: %d original files go into the ticket as they are, with everything that is secret in them", len(originals))
 	}
-	err = f.write(func(w io.Writer, ro report.Options) error { return report.WriteTicket(w, f.analysis, originals, ro) }, f.exit)
-	if err != nil {
+	f.analysis.Beside = "timeline.csv"
+	if err := f.put(func(w io.Writer, ro report.Options) error { return report.WriteTicket(w, f.analysis, originals, ro) }); err != nil {
 		return err
 	}
-	f.wrote()
-	return nil
+	f.wrote(true)
+	return f.finish(f.exit)
 }
 
 // nameAfter is what a file that is made of args is called, without extension.
@@ -77,16 +94,17 @@ func (f *found) originals() []report.Original {
 	return list
 }
 
-// wrote says on standard error what was written, and what is still in it.
-func (f *found) wrote() {
-	if f.opts.quiet || !f.opts.toFile() {
-		return
-	}
+// wrote says on standard error what was written and, of the first file, what is still in it.
+func (f *found) wrote(first bool) {
 	info, err := os.Stat(f.opts.output)
-	if err != nil {
+	if err != nil || f.opts.quiet || !f.opts.toFile() {
 		return
 	}
-	f.env.warn("wrote %s (%s). %s", f.opts.output, megabytes(info.Size()), f.analysis.Masked())
+	masked := ""
+	if first {
+		masked = " " + f.analysis.Masked()
+	}
+	f.env.warn("wrote %s (%s).%s", f.opts.output, megabytes(info.Size()), masked)
 }
 
 func megabytes(n int64) string {
@@ -96,52 +114,68 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
 }
 
-// listPhases writes beside a report that does not show every request event by event what it has of all of them.
-func (f *found) listPhases() error {
-	n := f.analysis.Details.Len()
-	if f.opts.format != "html" || !f.opts.toFile() || n == len(f.analysis.Requests) {
-		return nil
+// phasesFile names the file beside a page that does not show every request event by event, for the phases of all of
+// them; "" if there is no need for one.
+func (f *found) phasesFile() string {
+	if f.opts.format != "html" || !f.opts.toFile() || f.analysis.Details.Len() == len(f.analysis.Requests) {
+		return ""
 	}
-	f.opts.output = strings.TrimSuffix(f.opts.output, filepath.Ext(f.opts.output)) + ".csv"
-	if _, err := os.Lstat(f.opts.output); err == nil && !f.opts.force {
-		return f.opts.exists()
+	ext := filepath.Ext(f.opts.output)
+	if strings.EqualFold(ext, ".csv") {
+		ext = ""
 	}
-	f.opts.format = "csv"
-	if err := f.write(func(w io.Writer, ro report.Options) error {
-		return report.WriteTimeline(w, "csv", f.analysis, ro)
-	}, exitOK); err != nil {
-		return err
-	}
-	f.wrote()
-	return nil
+	return strings.TrimSuffix(f.opts.output, ext) + ".csv"
 }
 
-// collect reads the files once more, for what the report shows event by event.
+// collect reads the files once more, for what the report shows event by event, and masks a: names that only events
+// tell are to be known before anything is masked.
 func (s *session) collect(a *report.Analysis, res *timeline.Result) {
 	d := report.NewDetails(a)
 	a.Details = d
-	number := map[*incident.Input]int{}
 	diaries := map[string][]int{} // inputs by request
 	for i, in := range s.inc.Inputs {
-		number[in] = i
 		if in.Kind == timeline.KindFREB && in.DuplicateOf == "" {
 			id := res.Inputs[i].ID(1) // there is one request in such a file
 			diaries[id] = append(diaries[id], i)
 		}
 	}
+	if s.redactor.Mode() >= redact.Identities {
+		s.eachDiary(d, diaries, func(_ string, file *report.Diary) bool {
+			report.LearnDiary(s.redactor, file)
+			return true
+		})
+		s.eachEvent(d, res, func(ev incident.Event) { report.LearnEvent(s.redactor, ev.Event) })
+	}
+	a.Redact(s.redactor)
+	s.eachDiary(d, diaries, d.Diary)
+	number := map[*incident.Input]int{}
+	for i, in := range s.inc.Inputs {
+		number[in] = i
+	}
+	s.eachEvent(d, res, func(ev incident.Event) {
+		d.Event(number[ev.Input], report.EventRow{Event: ev.Event, Input: ev.Input.Path, Request: ev.Request})
+	})
+}
+
+// eachEvent hands on the events of the requests that d is of.
+func (s *session) eachEvent(d *report.Details, res *timeline.Result, take func(incident.Event)) {
+	for ev := range s.inc.Events(res) {
+		if d.Of(ev.Request) != nil {
+			take(ev)
+		}
+	}
+}
+
+// eachDiary hands on the Failed Request Tracing files of the requests that d is of, the most urgent first.
+func (s *session) eachDiary(d *report.Details, inputs map[string][]int, take func(request string, file *report.Diary) bool) {
 	for _, id := range d.IDs() {
-		for _, i := range diaries[id] {
+		for _, i := range inputs[id] {
 			if !d.WantsDiary(id) {
 				continue
 			}
 			if file, err := s.diary(i); err == nil { // the scan has told what is wrong with it
-				d.Diary(id, file)
+				take(id, file)
 			}
-		}
-	}
-	for ev := range s.inc.Events(res) {
-		if d.Of(ev.Request) != nil {
-			d.Event(number[ev.Input], report.EventRow{Event: ev.Event, Input: ev.Input.Path, Request: ev.Request})
 		}
 	}
 }

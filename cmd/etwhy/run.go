@@ -70,12 +70,11 @@ func (env *environment) find(opts *options, args []string) (*found, error) {
 		a.FilteredOut += result.Inputs[i].Counted.LeftOut
 	}
 	f := &found{session: s, analysis: a}
+	s.warnFilter(filter, result) // which needs the names as they are
 	if report.TraitsOf(opts.format).Detailed {
-		a.Redact(s.redactor)
 		s.collect(a, result)
 	}
 	s.done()
-	s.warnFilter(filter, result)
 	s.warnCounted(result)
 	if !s.inc.Readable() {
 		s.env.warn("nothing to analyze: none of these files is one that etwhy reads; etwhy info says what they are")
@@ -377,9 +376,14 @@ func list[T cmp.Ordered](seen map[T]bool) string {
 
 // write writes the result and returns the exit code as an error.
 func (s *session) write(result func(io.Writer, report.Options) error, code int) error {
-	if s.inc != nil && s.inc.Failed() {
-		code = exitInput
+	if err := s.put(result); err != nil {
+		return err
 	}
+	return s.finish(code)
+}
+
+// put writes a result.
+func (s *session) put(result func(io.Writer, report.Options) error) error {
 	if f, ok := s.env.stdout.(*os.File); ok && !s.opts.toFile() && report.TraitsOf(s.opts.format).Binary && term.IsTerminal(int(f.Fd())) {
 		return exitError{exitUsage, fmt.Errorf("%s is not for a terminal: name a file with -o", s.opts.format)}
 	}
@@ -388,14 +392,19 @@ func (s *session) write(result func(io.Writer, report.Options) error, code int) 
 		return err
 	}
 	err = errors.Join(result(w, s.reportOptions()), w.Close())
-	if err == nil {
-		err = s.saveNames()
-	}
-	switch {
-	case isClosedPipe(err):
-		return err
-	case err != nil:
+	if err != nil && !isClosedPipe(err) {
 		return exitError{exitInput, fmt.Errorf("the result is not whole: %w", err)}
+	}
+	return err
+}
+
+// finish ends a run whose results are written: with the list of pseudonyms, and the exit code as an error.
+func (s *session) finish(code int) error {
+	if err := s.saveNames(); err != nil {
+		return exitError{exitInput, fmt.Errorf("the list of pseudonyms is not whole: %w", err)}
+	}
+	if s.inc != nil && s.inc.Failed() {
+		code = exitInput
 	}
 	if code != exitOK {
 		return exitError{code: code}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -91,80 +93,131 @@ func (c *secretCheck) file(name string) error {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return cause(err)
-	}
-	if info.IsDir() {
+	case info.IsDir():
 		return errors.New("a folder: name the files in it")
+	case !info.Mode().IsRegular():
+		return c.look(name, f, 0)
 	}
+	return c.content(name, f, info.Size(), 0)
+}
+
+// deepest is how many containers may lie in each other, unpackMost how many bytes all of them may unpack to.
+const (
+	deepest    = 4
+	unpackMost = 64 << 30
+)
+
+// content checks bytes that can be read in place.
+func (c *secretCheck) content(name string, r io.ReaderAt, size int64, depth int) error {
 	head := make([]byte, 4)
-	n, _ := f.ReadAt(head, 0)
+	n, _ := r.ReadAt(head, 0)
+	var members []member
 	switch head = head[:n]; {
-	case bytes.Equal(head, []byte("PK\x03\x04")):
-		z, err := zip.NewReader(f, info.Size())
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+		z, err := zip.NewReader(r, size)
 		if err != nil {
 			return err
 		}
 		for _, m := range z.File {
-			err = errors.Join(err, c.member(path.Join(name, m.Name), m.Open))
+			members = append(members, member{m.Name, m.Open})
 		}
-		return err
-	case bytes.Equal(head, []byte("MSCF")):
-		z, err := cab.NewReader(f, info.Size())
+	case bytes.HasPrefix(head, []byte("MSCF")):
+		z, err := cab.NewReader(r, size)
 		if err != nil {
 			return err
 		}
 		for _, m := range z.File {
-			err = errors.Join(err, c.member(path.Join(name, m.Name), m.Open))
+			members = append(members, member{m.Name, m.Open})
 		}
-		return err
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		members = append(members, member{"", func() (io.ReadCloser, error) { return gzip.NewReader(io.NewSectionReader(r, 0, size)) }})
+	default:
+		return c.text(name, io.NewSectionReader(r, 0, size))
 	}
-	return c.text(name, f)
+	if depth == deepest {
+		return fmt.Errorf("a container inside %d others is not looked into: unpack it", deepest)
+	}
+	var all error
+	for _, m := range members {
+		if strings.HasSuffix(m.name, "/") {
+			continue
+		}
+		at := path.Join(name, m.name)
+		r, err := m.open()
+		if err == nil {
+			err = errors.Join(c.look(at, r, depth+1), r.Close())
+		}
+		if err != nil {
+			all = errors.Join(all, fmt.Errorf("%s: %w", at, err))
+		}
+	}
+	return all
 }
 
-func (c *secretCheck) member(name string, open func() (io.ReadCloser, error)) error {
-	r, err := open()
-	if err == nil {
-		err = errors.Join(c.text(name, r), r.Close())
+// A member is a file in a container.
+type member struct {
+	name string
+	open func() (io.ReadCloser, error)
+}
+
+// look checks what can be read once. Only a container has to be kept for that.
+func (c *secretCheck) look(name string, r io.Reader, depth int) error {
+	limited := &io.LimitedReader{R: r, N: unpackMost - c.unpacked}
+	defer func() { c.unpacked = unpackMost - limited.N }()
+	in := bufio.NewReader(limited)
+	head, _ := in.Peek(4)
+	if s := string(head); s != "PK\x03\x04" && s != "MSCF" && !strings.HasPrefix(s, "\x1f\x8b") {
+		return c.text(name, in)
 	}
+	f, err := tempFile()
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
-	return nil
+	defer f.Close()
+	size, err := io.Copy(f, in)
+	switch {
+	case err != nil:
+		return err
+	case limited.N <= 0:
+		return fmt.Errorf("more than %d GB in containers: unpack it", unpackMost>>30)
+	}
+	return c.content(name, f, size, depth)
 }
 
-// text looks through a text of any encoding, in pieces that end with a line.
+// Sizes of the pieces of a text that are looked at one after the other: a piece ends with a line, or else before its
+// last bytes, which belong to a secret that begins there; the name of a secret may stand in the piece before.
+const (
+	pieceSize   = 1 << 20
+	pieceEnd    = 4 << 10
+	pieceBefore = 1 << 10
+)
+
+// text looks through a text of any encoding.
 func (c *secretCheck) text(name string, r io.Reader) error {
-	const piece = 1 << 20
 	c.files++
 	text, _ := charset.NewReader(r)
 	before := len(c.places) + c.more
-	line := 1
-	var rest []byte
-	buf := make([]byte, piece)
+	line, seen := 1, 0 // of piece, what was looked at before
+	var piece []byte
+	buf := make([]byte, pieceSize)
 	for {
 		n, err := io.ReadFull(text, buf)
-		chunk := append(rest, buf[:n]...)
-		end := len(chunk)
+		piece = append(piece, buf[:n]...)
+		end := len(piece)
 		if err == nil {
-			if i := bytes.LastIndexByte(chunk, '\n'); i >= 0 {
-				end = i + 1
+			if i := bytes.LastIndexByte(piece[seen:], '\n'); i >= 0 {
+				end = seen + i + 1
+			} else {
+				end = max(end-pieceEnd, seen)
 			}
 		}
-		if part := chunk[:end]; bytes.IndexByte(part, 0) >= 0 { // binary: what text is in it may be UTF-16
-			for f := range redact.Find(bytes.ReplaceAll(part, []byte{0}, nil)) {
-				c.found(fmt.Sprintf("%s: %s (%d characters), in binary data", name, f.Rule, f.End-f.Start))
-			}
-		} else {
-			at := 0
-			for f := range redact.Find(part) {
-				line += bytes.Count(part[at:f.Start], []byte("\n"))
-				at = f.Start
-				c.found(fmt.Sprintf("%s:%d: %s (%d characters)", name, line, f.Rule, f.End-f.Start))
-			}
-			line += bytes.Count(part[at:], []byte("\n"))
-		}
-		rest = bytes.Clone(chunk[end:])
+		c.piece(name, piece, seen, end, line)
+		line += bytes.Count(piece[seen:end], []byte("\n"))
+		from := max(end-pieceBefore, 0)
+		piece, seen = bytes.Clone(piece[from:]), end-from
 		switch {
 		case err == io.EOF || err == io.ErrUnexpectedEOF:
 			if len(c.places)+c.more > before {
@@ -174,6 +227,33 @@ func (c *secretCheck) text(name string, r io.Reader) error {
 		case err != nil:
 			return err
 		}
+	}
+}
+
+// piece looks for secrets that begin between two places, of which the first is in a line.
+func (c *secretCheck) piece(name string, text []byte, from, to, line int) {
+	zeros := func(b []byte) int { return bytes.Count(b, []byte{0}) }
+	binary := zeros(text) > 0
+	if binary { // what text is in it may be UTF-16
+		from, to = from-zeros(text[:from]), to-zeros(text[:to])
+		text = bytes.ReplaceAll(text, []byte{0}, nil)
+	}
+	at := from
+	for f := range redact.Find(text) {
+		if f.Start < from || f.Start >= to {
+			continue
+		}
+		line += bytes.Count(text[at:f.Start], []byte("\n"))
+		at = f.Start
+		place := charset.Printable(name)
+		if !binary {
+			place += fmt.Sprintf(":%d", line)
+		}
+		place += fmt.Sprintf(": %s (%d characters)", f.Rule, f.End-f.Start)
+		if binary {
+			place += ", in binary data"
+		}
+		c.found(place)
 	}
 }
 

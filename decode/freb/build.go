@@ -362,7 +362,7 @@ func (b *builder) urlChanged(ev *Event) {
 }
 
 func (b *builder) note(name string, ev *Event) {
-	n := Note{Time: ev.Time, Event: keep(name), Level: ev.Level, Offset: ev.Offset}
+	n := Note{Time: ev.Time, Event: keep(name), Level: ev.Level, Offset: ev.Offset, Number: b.r.Events}
 	n.Code, n.Text = ev.Code("ErrorCode")
 	for _, field := range []string{"FailureDescription", "Message", "ErrorDescription"} {
 		if v := ev.Value(field); v != "" {
@@ -517,7 +517,7 @@ func (b *builder) errorStatus(ev *Event) {
 	f := Failure{
 		Time: ev.Time, Module: b.module(ev), Notification: Notification(n), Status: status(ev),
 		Reason: keep(ev.Value("HttpReason")), Config: keep(ev.Value("ConfigExceptionInfo")),
-		Late: r.Flush.Count > 0 || b.flushing != 0, Offset: ev.Offset,
+		Late: r.Flush.Count > 0 || b.flushing != 0, Offset: ev.Offset, Number: r.Events,
 	}
 	f.Code, f.Text = ev.Code("ErrorCode")
 	f.Text = keep(f.Text)

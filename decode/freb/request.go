@@ -176,6 +176,7 @@ type Failure struct {
 	Config       string // what is wrong in the configuration; "" = nothing
 	Late         bool   // part of a response was on its way before: the client has seen another status
 	Offset       int64  // of the event
+	Number       int    // of the event among those of the request, from 1
 }
 
 // A Phase says how far an exchange with another server had come.
@@ -305,6 +306,7 @@ type Note struct {
 	Code   uint32 // 0 = none
 	Text   string // what the event, or IIS about the code, says
 	Offset int64  // of the event
+	Number int    // of the event among those of the request, from 1
 }
 
 // Headers are the headers of a message that help to tell where it comes from and where it goes.

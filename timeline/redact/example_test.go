@@ -17,7 +17,7 @@ func ExampleRedactor() {
 	fmt.Println(r.Text("WEB02 refused https://web02.contoso.com/pay?order=7&access_token=c2VjcmV0 asked by CONTOSO\\alice from 10.0.0.12"))
 	fmt.Println(r.Counts())
 	// Output:
-	// host-3af8 refused https://host-3af8.domain-9d85/pay?order=7&access_token=*** asked by host-fee1\user-0f0d from 58.97.183.242
+	// host-3af84b36 refused https://host-3af84b36.domain-9d85d577/pay?order=7&access_token=*** asked by host-fee1e67a\user-0f0d32e1 from 58.97.183.242
 	// map[host name:3 ip address:1 token:1 user:1]
 }
 

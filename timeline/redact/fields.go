@@ -93,7 +93,7 @@ func SecretField(name string) string {
 	if name == "" || len(name) > maxName {
 		return ""
 	}
-	if rule := credentialHeader([]byte(name), Secrets); rule != "" {
+	if rule := HeaderRule(name, Secrets); rule != "" {
 		return rule
 	}
 	var buffer [maxName]byte
@@ -103,9 +103,33 @@ func SecretField(name string) string {
 	return ""
 }
 
-// IsCredential reports whether the value of a header is a credential, going by its name.
-func IsCredential(header string) bool {
-	return header != "" && credentialHeader([]byte(header), Secrets) != ""
+// HeaderRule returns the rule by which a mode masks the values of a header; "" if it does not. The name may be one of
+// the fields of a log: cs(Cookie).
+func HeaderRule(name string, mode Mode) string {
+	if inner, ok := strings.CutSuffix(name, ")"); ok {
+		name = inner[strings.IndexByte(inner, '(')+1:]
+	}
+	if name == "" || mode == None {
+		return ""
+	}
+	return credentialHeader([]byte(name), mode)
+}
+
+// Tells reports whether the value of a field that holds a secret may be one: it is not empty, a word for nothing, or the
+// number of a handle.
+func Tells(value string) bool { return !isNothing([]byte(value)) && !isHandle([]byte(value)) }
+
+// LearnHeader notes the names that the value of a header holds, as [Redactor.Header] sees them.
+func (r *Redactor) LearnHeader(name, value string) {
+	if r.Mode() < Identities || value == "" || len(value) > 1024 || len(name) == 0 {
+		return
+	}
+	switch identityHeader([]byte(name)) {
+	case Host:
+		r.learnHost(value)
+	case User:
+		r.learnUser(value)
+	}
 }
 
 // LearnField notes the name that a field of an event holds, if it is one that holds names: see [Redactor.Learn].
@@ -127,7 +151,7 @@ func (r *Redactor) Field(name, value string) string {
 	if r == nil || value == "" || r.mode == Default {
 		return r.Text(value)
 	}
-	if rule := SecretField(name); rule != "" && !isNothing([]byte(value)) && !isHandle([]byte(value)) {
+	if rule := SecretField(name); rule != "" && Tells(value) {
 		if value != Mask {
 			r.counts[rule]++
 		}
@@ -203,12 +227,12 @@ func (r *Redactor) strictly(name, value string) string {
 		return value
 	}
 	b := []byte(value)
-	if isPseudonym(b) || isNumber(b) || isSymbol(b) || isNumber(bytes.TrimPrefix(b, []byte("-"))) || guidEnd(b, 0) == len(b) || isNothing(b) {
+	if r.isPseudonym(b) || isNumber(b) || isSymbol(b) || isNumber(bytes.TrimPrefix(b, []byte("-"))) || guidEnd(b, 0) == len(b) || isNothing(b) {
 		return value
 	}
 	if n := len(b); n > 2 && b[0] == '{' && b[n-1] == '}' && guidEnd(b[1:n-1], 0) == n-2 {
 		return value
 	}
-	r.counts["field"]++
+	r.counts[ruleField]++
 	return blank
 }

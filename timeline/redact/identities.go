@@ -50,6 +50,30 @@ func (r *Redactor) authority(text []byte) string {
 	return user + "@" + host
 }
 
+// via is the kind of the value of the header Via, which names proxies: 1.1 proxy (squid), HTTP/1.0 edge:3128.
+const via Kind = "via"
+
+// via is what stands for it.
+func (r *Redactor) via(value string) string {
+	hops := strings.Split(value, ",")
+	for i, hop := range hops {
+		start := len(hop) - len(strings.TrimLeft(hop, " \t"))
+		protocol, rest, _ := strings.Cut(hop[start:], " ")
+		if version := protocol[strings.LastIndexByte(protocol, '/')+1:]; version == "" || !isDigit(version[0]) {
+			continue
+		}
+		name, rest, comment := strings.Cut(rest, " ")
+		if name != Mask && name != blank {
+			name = r.address(name)
+		}
+		if comment {
+			name += " " + rest
+		}
+		hops[i] = hop[:start] + protocol + " " + name
+	}
+	return strings.Join(hops, ",")
+}
+
 // subject finds the parts of the name that a certificate has for its owner: CN=..., OU=...
 func (s *scanner) subject(b []byte, from, at int) (h hit, ok bool) {
 	start := at
@@ -65,7 +89,7 @@ func (s *scanner) subject(b []byte, from, at int) (h hit, ok bool) {
 	default:
 		return h, false
 	}
-	h = hit{start: at + 1, rule: "certificate subject", kind: Label}
+	h = hit{start: at + 1, rule: ruleSubject, kind: Label}
 	if h.start < len(b) && b[h.start] == '"' {
 		h.start++
 		h.end = endOfQuote(b, h.start, []byte{'"'})
@@ -124,7 +148,7 @@ func (r *Redactor) words(b []byte) []byte {
 
 // word takes the word at i, and what belongs to it, and returns where that ends.
 func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was []byte, is string)) int {
-	if end := pseudonymEnd(b, i); end > i {
+	if end := r.pseudonymEnd(b, i); end > i {
 		*out = append(*out, b[i:end]...)
 		return end
 	}
@@ -167,6 +191,9 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 	}
 	if domain, sep, end, ok := account(b, i, end); ok {
 		if keepsAccount(b, i, domain) {
+			if leadKind(b, domain+sep) != "" { // IIS APPPOOL\
+				end = domain + sep
+			}
 			*out = append(*out, b[i:end]...)
 			return end
 		}
@@ -176,11 +203,23 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 		return end
 	}
 	hostEnd := dottedEnd(b, i)
+	if kind := leadKind(b, i); kind != "" {
+		end := hostEnd
+		if c := b[i-1]; c == '"' || c == '\'' {
+			if at := endOfQuote(b, i, []byte{c}); at < len(b) && b[at] == c {
+				end = at
+			}
+		}
+		if is, ok := r.named(kind, b[i:end]); ok {
+			put(kind.rule(), b[i:end], is)
+			return end
+		}
+	}
 	if isUNC(b, i) || looksLikeHost(b[i:hostEnd]) {
 		put(Host.rule(), b[i:hostEnd], r.host(string(b[i:hostEnd])))
 		return hostEnd
 	}
-	if l, end, ok := r.find(b, i, end); ok {
+	if l, end, ok := r.find(b, i, end); ok && !(l.kind == Host && isWordOfPath(b, i, end)) {
 		is := ""
 		switch l.kind {
 		case Host:
@@ -209,6 +248,96 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 	}
 	*out = append(*out, b[i:end]...)
 	return end
+}
+
+// leads are what stands in front of the names of things that are no machines, whatever they are called after.
+var leads = [...]struct {
+	text string
+	kind Kind
+}{
+	{"pool ", Pool}, {"apppool ", Pool}, {"apppool.name:", Pool}, {`apppool\`, Pool}, {"farm ", Farm}, {"site ", Site}, {"site.name:", Site},
+}
+
+// sections are parts of the names of sections of the configuration, whose elements have names: /[name='Shop'].
+var sections = [...]struct {
+	text []byte
+	kind Kind
+}{
+	{[]byte("farms"), Farm}, {[]byte("sites"), Site}, {[]byte("pools"), Pool},
+}
+
+// leadKind returns the kind of the name at i by what stands in front of it, maybe with a quotation mark between; "" if
+// that says nothing.
+func leadKind(b []byte, i int) Kind {
+	if i < len("pool ") {
+		return ""
+	}
+	quoted := b[i-1] == '"' || b[i-1] == '\''
+	if quoted {
+		i--
+	}
+	switch c := b[i-1]; {
+	case c == '=' && quoted && hasSuffixFold(b[:i], "[name="):
+		const most = 100
+		var buffer [most]byte
+		lead := appendLower(buffer[:0], b[max(0, i-most):i])
+		for _, s := range sections {
+			if bytes.Contains(lead, s.text) {
+				return s.kind
+			}
+		}
+	case c == ' ' || c == ':' || c == '\\':
+		for _, l := range leads {
+			if at := i - len(l.text); hasSuffixFold(b[:i], l.text) && (at == 0 || !isWord(b[at-1])) {
+				return l.kind
+			}
+		}
+	}
+	return ""
+}
+
+// named returns what stands for the name of something that is no machine; ok is false if texts decide. Before Strict
+// such names stay, even if one is that of a machine too, unless it looks as if it were.
+func (r *Redactor) named(kind Kind, name []byte) (is string, ok bool) {
+	bare := string(appendLower(nil, name))
+	switch {
+	case bare == "" || r.isPseudonym(name) || isWellKnown(bare):
+		return "", false
+	case r.mode >= Strict:
+		if isOrdinary(bare) || bytes.ContainsAny(name, "[*") {
+			return "", false
+		}
+	case !looksLikeHost(name):
+		l, end, found := r.find(name, 0, len(firstWord(bare)))
+		if !found || end != len(name) {
+			return "", false
+		}
+		if l.kind != User && !looksLikeMachine(name) {
+			return string(name), true
+		}
+	}
+	return r.pseudonym(kind, bare), true
+}
+
+// looksLikeMachine reports whether a learnt name can hardly be a word.
+func looksLikeMachine(name []byte) bool { return bytes.ContainsAny(name, ".0123456789") }
+
+// isWordOfPath reports whether the learnt name b[i:end] is a word in the path of a URL: what is called after a machine
+// there is mostly something else.
+func isWordOfPath(b []byte, i, end int) bool {
+	if i == 0 || looksLikeMachine(b[i:end]) {
+		return false
+	}
+	const most = 1000
+	start := i
+	for start > 0 && i-start < most && !isSpace(b[start-1]) && strings.IndexByte("\"'<>()[]{}=,;|`\\?#", b[start-1]) < 0 {
+		start--
+	}
+	token := b[start:i]
+	if at := bytes.Index(token, []byte("://")); at >= 0 {
+		return bytes.IndexByte(token[at+len("://"):], '/') >= 0
+	}
+	return len(token) > 0 && token[0] == '/' && !bytes.HasPrefix(token, []byte("//"))
 }
 
 // ipv4 reads the address at i. A number of four parts behind "Version" is none.

@@ -61,7 +61,8 @@ func NotRemoved(m Mode) []string {
 	case Secrets:
 		return append(append(identities, "what a token says, where only its signature was masked"), always...)
 	case Identities:
-		return append(always, "single-word names of machines and users in free text that no field of the files tells",
+		return append(always, "single-word names of machines and users in free text, unless a field that is shown here tells them as well",
+			"words in paths of URLs that are names of machines too, if they have no digit and no dot",
 			"the time zone of the machine, times, sizes, ports and numbers", "which requests were made by the same user or to the same machine: equal names have equal pseudonyms")
 	}
 	return []string{

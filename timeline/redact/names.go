@@ -37,7 +37,7 @@ const (
 // rule is the name of the rule that replaces names of a kind.
 func (k Kind) rule() string {
 	switch k {
-	case Host, Domain:
+	case Host, Domain, via:
 		return "host name"
 	case Address:
 		return "ip address"
@@ -50,6 +50,15 @@ func (k Kind) rule() string {
 // kinds are those that pseudonyms show.
 var kinds = []Kind{Host, Domain, User, SID, MAC, Pool, Site, Farm, Process, Path, Module, Label}
 
+// ofNames are the rules that take out names, or words that may be some, not secrets.
+var ofNames = func() map[string]bool {
+	m := map[string]bool{Address.rule(): true, ruleSubject: true, ruleField: true, ruleWord: true}
+	for _, k := range kinds {
+		m[k.rule()] = true
+	}
+	return m
+}()
+
 // A Name is a pseudonym that was given out.
 type Name struct {
 	Kind      Kind
@@ -59,14 +68,41 @@ type Name struct {
 
 // names are the pseudonyms of a key, and the names that typed fields told.
 type names struct {
-	key     Key
-	pan     *cryptopan.Cryptopan
-	given   map[Name]string // pseudonyms by kind and original
-	taken   map[string]Name // names by pseudonym
-	address map[netip.Addr]netip.Addr
-	panned  map[netip.Addr]bool
-	learnt  map[string][]learnt // by first word in lower case, the longest first
-	changes int                 // how often learnt has changed
+	key    Key
+	pan    *cryptopan.Cryptopan
+	given  [2]generation       // what was given out: of late, and before that
+	lost   bool                // what was given out before that
+	learnt map[string][]learnt // by first word in lower case, the longest first
+	// changes is how often learnt has changed.
+	changes int
+}
+
+// A generation is what was given out in a while. Both ways are kept, as what stands for a name is to stay as it is.
+type generation struct {
+	pseudonyms map[Name]string // by kind and original
+	originals  map[string]Name // by pseudonym
+	addresses  map[netip.Addr]netip.Addr
+	anonymous  map[netip.Addr]bool // values of addresses
+	size       int                 // bytes, about
+}
+
+func newGeneration() generation {
+	return generation{map[Name]string{}, map[string]Name{}, map[netip.Addr]netip.Addr{}, map[netip.Addr]bool{}, 0}
+}
+
+// maxGeneration bounds the bytes of a generation: some 200,000 names. A name of a generation that is gone gets the same
+// pseudonym again, as it is made of the key.
+const maxGeneration = 64 << 20
+
+// keep makes room for what takes size bytes, and returns where to put it.
+func (n *names) keep(size int) *generation {
+	const entries = 250 // bytes of what is in maps beside the texts
+	if n.given[0].size += size + entries; n.given[0].size > maxGeneration {
+		n.lost = n.lost || n.given[1].size > 0
+		n.given[0], n.given[1] = newGeneration(), n.given[0]
+		n.given[0].size = size + entries
+	}
+	return &n.given[0]
 }
 
 // A learnt name is found in free texts.
@@ -76,61 +112,79 @@ type learnt struct {
 }
 
 func newNames(key Key) *names {
-	n := &names{
-		key: key, given: map[Name]string{}, taken: map[string]Name{},
-		address: map[netip.Addr]netip.Addr{}, panned: map[netip.Addr]bool{}, learnt: map[string][]learnt{},
-	}
+	n := &names{key: key, given: [2]generation{newGeneration(), newGeneration()}, learnt: map[string][]learnt{}}
 	n.pan, _ = cryptopan.New(key[:]) // the only error is that of a key of another size
 	return n
 }
 
-// pseudonym returns the pseudonym of a name: 4 hexadecimal digits of its keyed hash behind its kind, more if another
-// name has got these.
+// minDigits are the hexadecimal digits of a pseudonym, unless another name has got the same. With so many, thousands of
+// names seldom have one that depends on which of them came first.
+const minDigits = 8
+
+// pseudonym returns the pseudonym of a name: hexadecimal digits of its keyed hash behind its kind.
 func (n *names) pseudonym(kind Kind, name string) string {
 	id := Name{Kind: kind, Original: name}
-	if p, ok := n.given[id]; ok {
+	if p, ok := n.given[0].pseudonyms[id]; ok {
 		return p
 	}
-	h := hmac.New(sha256.New, n.key[:])
-	h.Write([]byte(kind))
-	h.Write([]byte{0})
-	h.Write([]byte(name))
-	digits := hex.EncodeToString(h.Sum(nil))
-	p := ""
-	for size := 4; size <= len(digits); size += 2 {
-		p = string(kind) + "-" + digits[:size]
-		if _, ok := n.taken[p]; !ok {
-			break
+	p, ok := n.given[1].pseudonyms[id]
+	if !ok {
+		h := hmac.New(sha256.New, n.key[:])
+		h.Write([]byte(kind))
+		h.Write([]byte{0})
+		h.Write([]byte(name))
+		digits := hex.EncodeToString(h.Sum(nil))
+		for size := minDigits; size <= len(digits); size += 2 {
+			p = string(kind) + "-" + digits[:size]
+			if !n.isPseudonym([]byte(p)) && !n.isName(p) {
+				break
+			}
 		}
 	}
-	n.given[id] = p
-	id.Pseudonym = p
-	n.taken[p] = id
+	g := n.keep(len(name) + len(p))
+	g.pseudonyms[id] = p
+	g.originals[p] = Name{kind, p, name}
 	return p
 }
 
-// list returns what was given out, by kind and original.
-func (n *names) list() []Name {
-	var out []Name
-	for _, one := range n.taken {
-		out = append(out, one)
-	}
-	for from, to := range n.address {
-		if from != to {
-			out = append(out, Name{Address, to.String(), from.String()})
+// isName reports whether what would be a pseudonym is the name of something itself.
+func (n *names) isName(p string) bool {
+	l, end, ok := n.find([]byte(p), 0, len(firstWord(p)))
+	return ok && end == len(p) && l.name == p
+}
+
+// list returns what was given out, by kind and original, and says at its end if there was more than is kept.
+func (n *names) list() (out []Name) {
+	for i := range n.given {
+		g := &n.given[i]
+		for _, one := range g.originals {
+			out = append(out, one)
+		}
+		for from, to := range g.addresses {
+			if from != to {
+				out = append(out, Name{Address, to.String(), from.String()})
+			}
 		}
 	}
 	slices.SortFunc(out, func(a, b Name) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), strings.Compare(a.Original, b.Original), strings.Compare(a.Pseudonym, b.Pseudonym))
 	})
+	if out = slices.Compact(out); n.lost {
+		out = append(out, Name{"", "...", "..."})
+	}
 	return out
 }
 
-// isPseudonym reports whether text is one.
-func isPseudonym(text []byte) bool { return pseudonymEnd(text, 0) == len(text) && len(text) > 0 }
+// isPseudonym reports whether text is one that was given out.
+func (n *names) isPseudonym(text []byte) bool {
+	return len(text) > 0 && n.pseudonymEnd(text, 0) == len(text)
+}
 
-// pseudonymEnd returns where the pseudonym ends that begins at i; i if there is none.
-func pseudonymEnd(b []byte, i int) int {
+// pseudonymEnd returns where the pseudonym ends that begins at i; i if there is none. What only looks like one is a name.
+func (n *names) pseudonymEnd(b []byte, i int) int {
+	if n == nil {
+		return i
+	}
 	for _, k := range kinds {
 		if !bytes.HasPrefix(b[i:], []byte(k)) {
 			continue
@@ -140,41 +194,45 @@ func pseudonymEnd(b []byte, i int) int {
 			continue
 		}
 		end := at + 1
-		for end < len(b) && (isDigit(b[end]) || b[end] >= 'a' && b[end] <= 'f') {
+		for end < len(b) && end-at <= 2*sha256.Size && (isDigit(b[end]) || b[end] >= 'a' && b[end] <= 'f') {
 			end++
 		}
-		if n := end - at - 1; n >= 4 && n%2 == 0 && n <= 2*sha256.Size && (end == len(b) || !isWord(b[end])) {
-			return end
+		if end-at <= minDigits || end < len(b) && isWord(b[end]) {
+			continue
+		}
+		for g := range n.given {
+			if _, ok := n.given[g].originals[string(b[i:end])]; ok {
+				return end
+			}
 		}
 	}
 	return i
+}
+
+// isAnonymous reports whether an address stands for another one.
+func (n *names) isAnonymous(a netip.Addr) bool {
+	return n.given[0].anonymous[a] || n.given[1].anonymous[a]
 }
 
 // anonymous returns the address that stands for a by Crypto-PAn: addresses of a network stay in one network. Loopback
 // and unspecified addresses stay, and so do those that stand for others already.
 func (n *names) anonymous(a netip.Addr) netip.Addr {
 	zone := a.Zone()
-	if a = a.WithZone(""); !tells(a) || n.panned[a] {
+	if a = a.WithZone(""); !tells(a) || n.isAnonymous(a) {
 		return a.WithZone(zone)
 	}
-	to, ok := n.address[a]
+	to, ok := n.given[0].addresses[a]
 	if !ok {
 		to = a
 		for ok := false; !ok; ok = tells(to) { // a permutation that skips those that stay
 			to = n.permute(to)
 		}
-		if len(n.address) >= maxNames {
-			clear(n.address) // hostile variety
-			clear(n.panned)
-		}
-		n.address[a] = to
-		n.panned[to] = true
+		g := n.keep(0)
+		g.addresses[a] = to
+		g.anonymous[to] = true
 	}
 	return to.WithZone(zone)
 }
-
-// maxNames bounds the addresses that are kept.
-const maxNames = 1_000_000
 
 func (n *names) permute(a netip.Addr) netip.Addr {
 	if a.Is4In6() {
@@ -200,7 +258,7 @@ func tells(a netip.Addr) bool {
 // learn notes a name. Those that are words of reports as well are not looked for in texts: they tell nobody.
 func (n *names) learn(kind Kind, name string) bool {
 	name = lowered(strings.TrimSpace(name))
-	if len(name) < 2 || len(name) > 255 || isOrdinary(name) || isPseudonym([]byte(name)) {
+	if len(name) < 2 || len(name) > 255 || isOrdinary(name) || n.isPseudonym([]byte(name)) {
 		return false
 	}
 	first := firstWord(name)

@@ -1,7 +1,7 @@
 // Package redact takes secrets and identities out of texts, before they are written down for others.
 //
 //	text ─► secrets: what gives access becomes ***
-//	        identities: names and addresses get pseudonyms, the same ones by the same [Key]: host-3f2a, user-91c0
+//	        identities: names and addresses get pseudonyms, the same ones by the same [Key]: host-3f2a91c0, user-91c07b5e
 //	        strict: words that are not known to be harmless become [...]
 //
 // Rules look at a text where a character stands that they begin or end at, so that texts without such characters cost
@@ -95,6 +95,19 @@ func (r *Redactor) Counts() map[string]int {
 	return maps.Clone(r.counts)
 }
 
+// Masked returns how many secrets were taken out: of Counts, those that are no names and no words.
+func (r *Redactor) Masked() (n int) {
+	if r == nil {
+		return 0
+	}
+	for rule, times := range r.counts {
+		if !ofNames[rule] {
+			n += times
+		}
+	}
+	return n
+}
+
 // Count counts what a caller took out itself by a rule.
 func (r *Redactor) Count(rule string) {
 	if r != nil {
@@ -102,7 +115,8 @@ func (r *Redactor) Count(rule string) {
 	}
 }
 
-// Names returns the pseudonyms given out, by kind and original name. They are not for passing on.
+// Names returns the pseudonyms given out, by kind and original name. They are not for passing on. If there were more
+// than are kept, the last row is one of "...".
 func (r *Redactor) Names() []Name {
 	if r.Mode() < Identities {
 		return nil
@@ -117,7 +131,7 @@ func (r *Redactor) Text(s string) string {
 		return s
 	case r.mode < Identities:
 		r.text = append(r.text[:0], s...)
-		if out := r.secrets(r.text, &scanner{mode: r.mode}); len(out) != len(s) || string(out) != s {
+		if out := r.secrets(r.text, &scanner{mode: r.mode, names: r.names}); len(out) != len(s) || string(out) != s {
 			return string(out)
 		}
 		return s
@@ -130,7 +144,7 @@ func (r *Redactor) Text(s string) string {
 	if !ok {
 		counts := r.counts
 		r.counts = map[string]int{}
-		c.text = string(r.all([]byte(s), &scanner{mode: r.mode}))
+		c.text = string(r.all([]byte(s), &scanner{mode: r.mode, names: r.names}))
 		c.counts, r.counts = r.counts, counts
 		r.cache[s] = c
 		r.cached += len(s) + len(c.text) + 100
@@ -148,7 +162,7 @@ func (r *Redactor) Bytes(doc []byte, from int) []byte {
 	case r == nil:
 		return doc
 	case r.mode < Identities:
-		out := r.secrets(doc[from:], &scanner{mode: r.mode})
+		out := r.secrets(doc[from:], &scanner{mode: r.mode, names: r.names})
 		if len(out) > 0 && len(doc) > from && &out[0] == &doc[from] {
 			return doc[:from+len(out)]
 		}
@@ -219,6 +233,8 @@ func (r *Redactor) replacement(h hit, text []byte) string {
 		return r.user(string(text))
 	case authority:
 		return r.authority(text)
+	case via:
+		return r.via(string(text))
 	}
 	if looksLikeHost(text) {
 		return r.host(string(text))

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // testKey is that of the sample trace of Crypto-PAn's authors.
@@ -100,6 +103,10 @@ var secretTexts = []struct{ in, want string }{
 	{"{\"h\":\"a\\r\\nauthorization: CANARY", "{\"h\":\"a\\r\\nauthorization: ***"},
 	{"ASPSESSIONIDQACBRSST=CANARY; x", "ASPSESSIONIDQACBRSST=***; x"},
 	{"user[password]=CANARY&x=1", "user[password]=***&x=1"},
+	{"GET /cart auth=CANARY&page=2 80 - 10.0.0.1", "GET /cart auth=***&page=2 80 - 10.0.0.1"},
+	{"POST /cart token=CANARY4711 80 - 10.0.0.1", "POST /cart token=*** 80 - 10.0.0.1"},
+	{"http=bob:CANARY@proxy:8080;https=proxy:8081", "http=bob:***@proxy:8080;https=proxy:8081"},
+	{"x-ms-authorization-auxiliary: EdDSA CANARY\r\nServer: x", "x-ms-authorization-auxiliary: ***\r\nServer: x"},
 	{"connectionString=\"Data Source=x;Password=CANARY\" other=\"y\"", "connectionString=\"Data Source=x;Password=***\" other=\"y\""},
 }
 
@@ -134,6 +141,7 @@ func TestNoSecrets(t *testing.T) {
 		"the user name or password is incorrect", "Token: none", "12:31:52 r1 GET http://host/a?b=c", "password=null&x=1", "/password HTTP/1.1",
 		"wrong password: no 5021, 5057", "netstat -p tcp", "{\"password\":12,\"authorization\":3}", "{\"Token\":\"0x1a2b\"}", "nothing (S(x)) here", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----", "eyJ. eyJa.", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ...`", "eyJhbGciOi...", "sessions: 12",
 		"password:", "password=", "a->b (key: x)", "HTTP_COOKIE:", "wait 30.0 s ==========X limit 30 s", "PASSWORD_MUST_CHANGE (0x80070773)",
+		"token=none signature=valid token=0x1a2b3c4d5e", "http=proxy:8080;https=proxy:8081",
 	} {
 		if got := New(Secrets, Key{}).Text(s); got != s {
 			t.Errorf("%q\n got %q", s, got)
@@ -150,12 +158,20 @@ func TestIdentities(t *testing.T) {
 	r.Learn(Host, "web03.shop.corp.contoso.com:443")
 	r.Learn(User, `CONTOSO\adele.vance`)
 	r.Learn(User, "the")
+	r.Learn(Host, "orders")
 	host := func(n string) string { return r.pseudonym(Host, n) }
 	dom := func(n string) string { return r.pseudonym(Domain, n) }
 	user := func(n string) string { return r.pseudonym(User, n) }
 	for _, tt := range []struct{ in, want string }{
 		{"asked web01.contoso.com twice.", "asked " + host("web01") + "." + dom("contoso.com") + " twice."},
 		{"WEB02's pool, web02-logs, on WEB02.", host("web02") + "'s pool, " + host("web02") + "-logs, on " + host("web02") + "."},
+		{"GET /orders/WEB02/x?x=orders", "GET /orders/" + host("web02") + "/x?x=" + host("orders")},
+		{"http://orders/orders and orders", "http://" + host("orders") + "/orders and " + host("orders")},
+		{"logs/orders/net.etl", "logs/" + host("orders") + "/net.etl"},
+		{"pool Orders, apppool /apppool.name:orders", "pool Orders, apppool /apppool.name:orders"},
+		{"pool WEB02, site \"web01.contoso.com\"", "pool " + r.pseudonym(Pool, "web02") + ", site \"" + r.pseudonym(Site, "web01.contoso.com") + "\""},
+		{"Via: 1.1 edgeproxy (squid/6.6), HTTP/1.0 web02:3128\r\nX: 1", "Via: 1.1 " + host("edgeproxy") + " (squid/6.6), HTTP/1.0 " + host("web02") + ":3128\r\nX: 1"},
+		{"X-FEServer: MBX01\r\n", "X-FEServer: " + host("mbx01") + "\r\n"},
 		{"web02_iis.log", host("web02") + "_iis.log"},
 		{"WEB02.contoso.com", host("web02") + "." + dom("contoso.com")},
 		{"web03 and contoso", host("web03") + " and " + r.pseudonym(Label, "contoso")},
@@ -246,21 +262,71 @@ func TestCollisions(t *testing.T) {
 	r := New(Identities, testKey)
 	seen := map[string]bool{}
 	longer := 0
-	for i := range 2000 {
-		p := r.Host("srv" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + "n" + hex.EncodeToString([]byte{byte(i), byte(i >> 8)}))
+	for i := range 200_000 {
+		p := r.Host(fmt.Sprintf("srv%d", i))
 		if seen[p] {
 			t.Fatalf("%s twice", p)
 		}
 		seen[p] = true
-		if len(p) > len("host-1234") {
+		if len(p) > len("host-12345678") {
 			longer++
-		}
-		if !isPseudonym([]byte(p)) {
-			t.Errorf("%s is not seen as a pseudonym", p)
 		}
 	}
 	if longer == 0 {
-		t.Error("no collision among 2000 names of 4 digits")
+		t.Error("no collision among 200,000 names of 8 digits")
+	}
+	if first := r.Host("srv0"); !seen[first] || r.Text(first) != first {
+		t.Errorf("%s is not the same again", first)
+	}
+}
+
+// A name that only looks like a pseudonym gets one, and keeps it where texts are redacted again.
+func TestNamesLikePseudonyms(t *testing.T) {
+	const name = "host-10011001"
+	for _, mode := range []Mode{Identities, Strict} {
+		r := New(mode, testKey)
+		for i, show := range []func(string) string{
+			r.Host, r.User, func(s string) string { return r.Header("Host", s) }, func(s string) string { return r.Field("ServerName", s) },
+			func(s string) string { return r.Text(`CONTOSO\` + s) }, func(s string) string { return r.Text("http://" + s + "/") },
+			func(s string) string { return r.Text(s + ".corp.contoso.com") },
+		} {
+			once := show(name)
+			if strings.Contains(once, name) {
+				t.Errorf("%v: %d shows %s", mode, i, once)
+			}
+			if twice := r.Text(once); twice != once {
+				t.Errorf("%v: once %s, twice %s", mode, once, twice)
+			}
+		}
+	}
+	r := New(Identities, testKey)
+	p := New(Identities, testKey).Host("web02")
+	r.Learn(Host, p) // a machine that is called like that
+	if got := r.Host("web02"); got == p || !strings.HasPrefix(got, p) {
+		t.Errorf("another machine than %s is called %s", p, got)
+	}
+	if got := r.Text("on " + p); strings.Contains(got, p) {
+		t.Errorf("%s stays: %s", p, got)
+	}
+}
+
+// What a redactor keeps is bounded, and its list says that there was more.
+func TestManyNames(t *testing.T) {
+	r := New(Identities, testKey)
+	first := r.Host("web02")
+	long := strings.Repeat("x", 1<<20)
+	for i := range 200 {
+		r.Host(fmt.Sprint(long, i))
+	}
+	if n := r.given[0].size + r.given[1].size; n > 2*maxGeneration {
+		t.Errorf("%d bytes are kept", n)
+	}
+	list := r.Names()
+	if len(list) == 0 || len(list) > 130 || list[len(list)-1] != (Name{"", "...", "..."}) {
+		t.Errorf("%d names", len(list))
+	}
+	if again := r.Host("web02"); again != first {
+		t.Errorf("%s became %s", first, again)
 	}
 }
 
@@ -277,6 +343,13 @@ func TestStrict(t *testing.T) {
 		{"sent GET /cart/42?x=1 HTTP/1.1", "sent GET /" + path("cart") + "/" + path("42") + "?[...] HTTP/1.1"},
 		{"2026-03-05T09:14:07.123Z: 502.3", "2026-03-05T09:14:07.123Z: 502.3"},
 		{"4111111111111111", "[...]"},
+		{"appcmd start apppool /apppool.name:Wonder", "appcmd start apppool /apppool.name:" + r.pseudonym(Pool, "wonder")},
+		{"-section:webFarms /[name='wonderfarm'].[address='128.11.68.132']", "-section:webFarms /[name='" + r.pseudonym(Farm, "wonderfarm") + "'].[address='135.242.180.132']"},
+		{"both members of farm wonder-farm are off", "both members of farm " + r.pseudonym(Farm, "wonder-farm") + " are off"},
+		{"pool \"Wonder Land\" of site Wonder's", "pool \"" + r.pseudonym(Pool, "wonder land") + "\" of site " + r.pseudonym(Site, "wonder") + "'s"},
+		{`IIS APPPOOL\Wonder`, `IIS APPPOOL\` + r.pseudonym(Pool, "wonder")},
+		{"Via: 1.1 edgeproxy (wonder/6.6)", "Via: 1.1 " + r.pseudonym(Host, "edgeproxy") + " ([...]/6.6)"},
+		{"wonder (wonderland) of", "[...] ([...]) of"},
 		{"u_ex260305.log, line 3", path("u_ex260305") + ".log, line 3"},
 		{"{2f07e2ee-15db-40f1-90ef-9d7ba282188a}", "{2f07e2ee-15db-40f1-90ef-9d7ba282188a}"},
 	} {
@@ -293,6 +366,34 @@ func TestStrict(t *testing.T) {
 	}
 	if got := r.URL(r.URL("https://web02/a/b?c")); got != r.URL("https://web02/a/b?c") {
 		t.Errorf("twice: %s", got)
+	}
+}
+
+// What is called after a machine, and is none, does not become one; what is counted goes by what was taken out.
+func TestKindDecides(t *testing.T) {
+	r := New(Identities, testKey)
+	r.Learn(Host, "shop")
+	r.Learn(Host, "web02")
+	for _, tt := range []struct{ got, want string }{
+		{r.Named(Pool, "Shop"), "Shop"}, {r.Named(Pool, "WEB02"), r.pseudonym(Pool, "web02")}, {r.Named(Pool, "Other"), "Other"},
+		{r.Path("/data/shop/CASE7/net.etl"), "/data/" + r.pseudonym(Host, "shop") + "/" + r.pseudonym(Host, "case7") + "/net.etl"},
+		{r.Header("Via", "1.1 edge"), "1.1 " + r.pseudonym(Host, "edge")},
+		{r.Text("CASE7"), "CASE7"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("got %s, want %s", tt.got, tt.want)
+		}
+	}
+	r = New(Strict, testKey)
+	for _, mask := range []func(string) string{r.URL, r.Text} {
+		mask("http://web02/cart/42?x=1")
+		mask("/cart/42")
+	}
+	r.User(`CONTOSO\alice`)
+	r.Address("10.0.0.5:443")
+	r.Named(Process, "shop.exe")
+	if diff := cmp.Diff(map[string]int{"host name": 2, "path": 4, "user": 1, "ip address": 1, "process": 1}, r.Counts()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -428,7 +529,7 @@ func TestHex(t *testing.T) {
 func TestHostileTexts(t *testing.T) {
 	for _, unit := range []string{
 		"%", "1.", "1:", "a.", "a@", `a\`, `"password":"`, "eyJ.", "x://", "/(S(", `WinHttpConnect("`, "-----BEGIN PRIVATE KEY-----", "Cookie: a\n",
-		"CN=a,", "&amp;", "%2525", "host-1234", "S-1-5-21-", `C:\Users\`, "[...] a ", "1::", "a-b-", " --password ", "user id=a ",
+		"CN=a,", "&amp;", "%2525", "host-12345678", "S-1-5-21-", `C:\Users\`, "[...] a ", "1::", "a-b-", " --password ", "user id=a ",
 	} {
 		s := strings.Repeat(unit, 50_000/len(unit))
 		for mode := Default; mode <= Strict; mode++ {
@@ -448,7 +549,7 @@ func FuzzText(f *testing.F) {
 	for _, s := range []string{
 		"GET / HTTP/1.1\r\nCookie: a=b\r\n c\r\nSet-Cookie: \"x\"\r\nHost: http://a:b@c/", "Authorization", "\\u000d:cookie:\\\"x",
 		`CONTOSO\alice alice@contoso.com web01.contoso.com 10.0.0.5 [fe80::1]:80 00-15-5D-01-02-03 S-1-5-21-1-2-3 C:\Users\x\y \\fs01\x`,
-		signed, "CN=a, OU=b", "host-3f2a user-91c0.domain-1234 name-12ab", "a::b::c:1.2.3.4", "Host: Host: x", "https://https://a@b:c@d:1/",
+		signed, "CN=a, OU=b", "host-3f2a91c0 user-91c07b5e.domain-12345678 name-12abcdef", "a::b::c:1.2.3.4", "Host: Host: x", "https://https://a@b:c@d:1/",
 	} {
 		f.Add(s)
 	}

@@ -17,8 +17,9 @@ type hit struct {
 // A scanner looks for what rules find. It looks closer only behind the characters that one of them begins at or ends at.
 type scanner struct {
 	mode  Mode
-	loose bool // what begins with a mask is masked: what follows it may be of another text around
-	args  bool // the text is a command line
+	names *names // nil before Identities
+	loose bool   // what begins with a mask is masked: what follows it may be of another text around
+	args  bool   // the text is a command line
 }
 
 // A rule looks at the place of a character that it is for. from is where the text begins that no earlier hit has taken.
@@ -76,7 +77,7 @@ func (s *scanner) done(b []byte, h hit) bool {
 	text := b[h.start:h.end]
 	rest, masked := bytes.CutPrefix(text, []byte(Mask))
 	if h.kind != "" {
-		return masked || isPseudonym(text) || bytes.HasPrefix(text, []byte(blank))
+		return masked || s.names.isPseudonym(text) || bytes.HasPrefix(text, []byte(blank))
 	}
 	if s.loose { // a mask may be cut where lines are, and what is around the text may have come along
 		rest := bytes.TrimLeft(text, "\"'\\")
@@ -97,7 +98,7 @@ func (s *scanner) header(b []byte, from, colon int) (h hit, ok bool) {
 	for start > from && (b[start-1] == '-' || b[start-1] == '_' || isLetter(b[start-1]) || isDigit(b[start-1])) {
 		start--
 	}
-	if end-start < len("DPoP") {
+	if end-start < len("Via") {
 		return h, false
 	}
 	name := b[start:end]

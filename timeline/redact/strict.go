@@ -41,7 +41,7 @@ func (r *Redactor) strict(b []byte) []byte {
 			}
 			if bytes.HasPrefix(b[i:], []byte(blank)) {
 				i += len(blank)
-				if last >= 0 {
+				if last >= 0 && !bytes.ContainsAny(out[last:], brackets) {
 					out = out[:last]
 				} else {
 					out = append(out, blank...)
@@ -65,8 +65,8 @@ func (r *Redactor) strict(b []byte) []byte {
 		for i < len(b) && (isWord(b[i]) || b[i] == '_') {
 			i++
 		}
-		r.counts["word"]++
-		if last >= 0 {
+		r.counts[ruleWord]++
+		if last >= 0 && !bytes.ContainsAny(out[last:], brackets) {
 			out = out[:last] // what is between two of them tells nothing
 			continue
 		}
@@ -76,9 +76,12 @@ func (r *Redactor) strict(b []byte) []byte {
 	return out
 }
 
+// brackets open what must be closed.
+const brackets = "()[]{}<>\"'`"
+
 // passes returns where what may be shown ends that begins at i; i if there is nothing.
 func (r *Redactor) passes(b []byte, i int) int {
-	if end := pseudonymEnd(b, i); end > i {
+	if end := r.pseudonymEnd(b, i); end > i {
 		return end
 	}
 	if b[i]|0x20 == 's' {
@@ -86,7 +89,7 @@ func (r *Redactor) passes(b []byte, i int) int {
 			return end
 		}
 	}
-	if a, end, ok := ipv6(b, i); ok && (r.panned[a] || !tells(a)) {
+	if a, end, ok := ipv6(b, i); ok && (r.isAnonymous(a) || !tells(a)) {
 		return end
 	}
 	if end := guidEnd(b, i); end > i {
@@ -193,7 +196,7 @@ func (r *Redactor) shaped(out *[]byte, b []byte, i int) int {
 		}
 	case b[i] == '/' && (i == 0 || isSpace(b[i-1]) || b[i-1] == '"'):
 		word := i + 1
-		for word < len(b) && isWord(b[word]) {
+		for word < len(b) && (isWord(b[word]) || b[word] == '.' && word+1 < len(b) && isWord(b[word+1])) { // apppool.name:
 			word++
 		}
 		if word == i+1 || word < len(b) && strings.IndexByte(":=", b[word]) >= 0 || word < len(b) && !isSpace(b[word]) && strings.IndexByte("/?.-_%,;", b[word]) < 0 {
@@ -211,15 +214,11 @@ func (r *Redactor) shaped(out *[]byte, b []byte, i int) int {
 		end--
 	}
 	was := string(b[i:end])
-	is := r.shape(was)
-	if is != was {
-		r.counts["path"]++
-	}
-	*out = append(*out, is...)
+	*out = append(*out, r.shape(was)...)
 	return end
 }
 
-// shape leaves of a URL the scheme, the host, and how many parts the path has.
+// shape leaves of a URL the scheme, the host, and how many parts the path has. It counts what it takes out.
 func (r *Redactor) shape(s string) string {
 	head := ""
 	if i := strings.Index(s, "://"); i > 0 && i < 12 {
@@ -227,7 +226,8 @@ func (r *Redactor) shape(s string) string {
 		if end < 0 {
 			end = len(s) - i - 3
 		}
-		head, s = s[:i+3]+r.authority([]byte(s[i+3:i+3+end])), s[i+3+end:]
+		host := s[i+3 : i+3+end]
+		head, s = s[:i+3]+r.counted(Host.rule(), host, r.authority([]byte(host))), s[i+3+end:]
 	}
 	path, query := s, ""
 	if i := strings.IndexAny(s, "?#"); i >= 0 {
@@ -235,14 +235,14 @@ func (r *Redactor) shape(s string) string {
 	}
 	parts := strings.Split(path, "/")
 	for i, p := range parts {
-		if p != "" && p != blank && p != "*" && p != Mask && p != "..." && !isPseudonym([]byte(p)) {
+		if p != "" && p != blank && p != "*" && p != Mask && p != "..." && !r.isPseudonym([]byte(p)) {
 			parts[i] = r.pseudonym(Path, p)
 		}
 	}
 	if len(query) > 1 {
 		query = query[:1] + blank
 	}
-	return head + strings.Join(parts, "/") + query
+	return head + r.counted(Path.rule(), s, strings.Join(parts, "/")+query)
 }
 
 func isSeparator(c rune) bool { return c == '/' || c == '\\' }
@@ -271,7 +271,7 @@ func (r *Redactor) filePart(part string) string {
 	if dot := strings.LastIndexByte(part, '.'); dot > 0 && isExtension([]byte(part[dot+1:])) {
 		name, ext = part[:dot], lowered(part[dot:])
 	}
-	if name == "" || name == "." || name == ".." || name == "-" || isPseudonym([]byte(name)) || len(name) == 2 && name[1] == ':' {
+	if name == "" || name == "." || name == ".." || name == "-" || r.isPseudonym([]byte(name)) || len(name) == 2 && name[1] == ':' {
 		return part
 	}
 	if l, end, ok := r.find([]byte(part), 0, len(firstWord(part))); ok && end == len(part) && l.kind == Host {

@@ -7,6 +7,9 @@ const (
 	rulePassword = "password"
 	ruleToken    = "token"
 	ruleBody     = "body"
+	ruleSubject  = "certificate subject"
+	ruleField    = "field" // of an event, whose value may be anything
+	ruleWord     = "word"
 )
 
 // credentialHeaders are the headers whose values are credentials, in lower case, with their rules. Beside these come
@@ -73,7 +76,7 @@ var tokenEnds = [...]string{
 // identityHeaders are the headers that name a machine or a person.
 var identityHeaders = map[string]Kind{
 	"host": Host, "x-host": Host, "x-forwarded-host": Host, "x-original-host": Host, "x-forwarded-server": Host, "disguised-host": Host,
-	"x-backend-server": Host, "x-served-by": Host, "x-server": Host, "x-server-name": Host, "x-machine-name": Host,
+	"via": via, "x-backend-server": Host, "x-served-by": Host, "x-server": Host, "x-server-name": Host, "x-machine-name": Host,
 	"x-feserver": Host, "x-beserver": Host, "x-diaginfo": Host, "x-calculatedbetarget": Host, "x-calculatedfetarget": Host, // of Exchange
 	"x-forwarded-user": User, "remote-user": User, "x-remote-user": User, "x-user": User, "x-user-id": User, "x-username": User,
 	"x-authenticated-user": User, "x-user-name": User, "x-user-email": User,

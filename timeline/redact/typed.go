@@ -8,24 +8,43 @@ import (
 // Values whose meaning is known from where they stand. Below [Identities] they are texts like any other.
 
 // Host returns a host name, or an address, maybe with a port, as it may be shown.
-func (r *Redactor) Host(s string) string { return r.typed(s, r.address) }
+func (r *Redactor) Host(s string) string { return r.typed(Host, s, r.address) }
 
 // Address returns address:port, [v6]:port, or host:port as it may be shown.
-func (r *Redactor) Address(s string) string { return r.typed(s, r.address) }
+func (r *Redactor) Address(s string) string { return r.typed(Host, s, r.address) }
 
 // User returns the name of an account as it may be shown: user, DOMAIN\user, user@domain, or a SID.
-func (r *Redactor) User(s string) string { return r.typed(s, r.user) }
+func (r *Redactor) User(s string) string { return r.typed(User, s, r.user) }
 
 // Named returns the name of something of a kind as it may be shown: before [Strict] as a text, with a pseudonym then.
+// Pools, sites and farms that are called after a machine do not become one.
 func (r *Redactor) Named(kind Kind, s string) string {
-	if r.Mode() < Strict || s == "" || isPseudonym([]byte(s)) || isWellKnown(s) {
+	if r.Mode() < Identities || s == "" || r.isPseudonym([]byte(s)) || isWellKnown(s) {
 		return r.Text(s)
 	}
-	return r.typed(s, func(s string) string { return r.pseudonym(kind, lowered(s)) })
+	if r.mode < Strict {
+		is, ok := "", false
+		if kind == Pool || kind == Site || kind == Farm {
+			is, ok = r.named(kind, []byte(s))
+		}
+		if !ok {
+			return r.Text(s)
+		}
+		return r.counted(kind.rule(), s, is)
+	}
+	return r.counted(kind.rule(), s, r.pseudonym(kind, lowered(s)))
 }
 
-// typed applies what is for values of a type to s.
-func (r *Redactor) typed(s string, is func(string) string) string {
+// counted returns is, and counts if it is something else than what it was.
+func (r *Redactor) counted(rule, was, is string) string {
+	if is != was {
+		r.counts[rule]++
+	}
+	return is
+}
+
+// typed applies what is for values of a kind to s.
+func (r *Redactor) typed(kind Kind, s string, is func(string) string) string {
 	if r.Mode() < Identities || s == "" {
 		return r.Text(s)
 	}
@@ -33,20 +52,13 @@ func (r *Redactor) typed(s string, is func(string) string) string {
 	if out == s {
 		return r.Text(s)
 	}
-	rule := "host name"
-	switch kind, _, _ := strings.Cut(out, "-"); Kind(kind) {
-	case User, SID:
-		rule = kind
-	case Host, Domain:
-	default:
-		if _, err := netip.ParseAddrPort(out); err == nil {
-			rule = Address.rule()
-		} else if _, err := netip.ParseAddr(strings.Trim(out, "[]")); err == nil {
-			rule = Address.rule()
-		}
+	host, _ := splitPort(s)
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		kind = Address
+	} else if strings.HasPrefix(out, string(SID)+"-") {
+		kind = SID
 	}
-	r.counts[rule]++
-	return out
+	return r.counted(kind.rule(), s, out)
 }
 
 // URL returns a URL, or a path with its query, as it may be shown. Strict leaves the scheme, the host, and how many
@@ -55,7 +67,10 @@ func (r *Redactor) URL(s string) string {
 	if r.Mode() < Strict || s == "" {
 		return r.Text(s)
 	}
-	return r.typed(s, r.shape)
+	if is := r.shape(s); is != s {
+		return is
+	}
+	return r.Text(s)
 }
 
 // Path returns the path of a file as it may be shown. Strict leaves what kind of file it is.
@@ -71,9 +86,14 @@ func (r *Redactor) Path(s string) string {
 			}
 			return "/home/" + r.account(user) + rest
 		}
-		return r.Text(s)
+		if s[0] == '/' { // of a URL, it would seem
+			s = r.Text("." + s)[1:]
+		} else {
+			s = r.Text(s)
+		}
+		return r.machineFolders(s)
 	}
-	return r.file(s)
+	return r.counted(Path.rule(), s, r.file(s))
 }
 
 // Body returns what stands for the content of a message: its size in bytes.
@@ -101,7 +121,7 @@ func (r *Redactor) Header(name, value string) string {
 	if r == nil || value == "" || name == "" {
 		return r.Text(value)
 	}
-	if rule := credentialHeader([]byte(name), r.mode); rule != "" {
+	if rule := HeaderRule(name, r.mode); rule != "" {
 		if value != Mask {
 			r.counts[rule]++
 		}
@@ -113,6 +133,8 @@ func (r *Redactor) Header(name, value string) string {
 			return r.Host(value)
 		case User:
 			return r.User(value)
+		case via:
+			return r.Text(r.counted(Host.rule(), value, r.via(value)))
 		}
 	}
 	return r.Text(value)
@@ -134,13 +156,6 @@ func (r *Redactor) Learn(kind Kind, name string) {
 			user, _, _ := strings.Cut(rest, "/")
 			r.learnUser(user)
 		}
-		if folders := strings.FieldsFunc(name, isSeparator); len(folders) > 1 {
-			for _, folder := range folders[:len(folders)-1] {
-				if isNamedLikeMachine(folder) {
-					r.learnHost(folder)
-				}
-			}
-		}
 		if r.mode >= Strict {
 			for _, part := range strings.FieldsFunc(name, isSeparator) {
 				r.learn(Path, part)
@@ -153,10 +168,24 @@ func (r *Redactor) Learn(kind Kind, name string) {
 	}
 }
 
-// learnHost notes a name with and without its domain, and what the domain is called.
+// machineFolders gives pseudonyms to the folders of a path that are called as machines are.
+func (r *Redactor) machineFolders(path string) string {
+	for from := 0; ; {
+		n := strings.IndexFunc(path[from:], isSeparator)
+		if n < 0 {
+			return path
+		}
+		if folder := path[from : from+n]; r.isNamedLikeMachine(folder) {
+			is := r.counted(Host.rule(), folder, r.host(folder))
+			path, n = path[:from]+is+path[from+n:], len(is)
+		}
+		from += n + 1
+	}
+}
+
 // isNamedLikeMachine reports whether a folder is called as machines are: WEB02, shop-node-3. Files are put into a folder
 // for each machine, and may not tell its name themselves.
-func isNamedLikeMachine(folder string) bool {
+func (r *Redactor) isNamedLikeMachine(folder string) bool {
 	letters, digits := 0, 0
 	for i := range len(folder) {
 		switch c := folder[i]; {
@@ -169,9 +198,10 @@ func isNamedLikeMachine(folder string) bool {
 		}
 	}
 	name := lowered(folder) // System32, W3SVC1
-	return letters > 1 && digits > 0 && !isFolder([]byte(name)) && strings.TrimRight(name, "0123456789") != "w3svc"
+	return letters > 1 && digits > 0 && !r.isPseudonym([]byte(folder)) && !isFolder([]byte(name)) && strings.TrimRight(name, "0123456789") != "w3svc"
 }
 
+// learnHost notes a name with and without its domain, and what the domain is called.
 func (r *Redactor) learnHost(name string) {
 	name, _ = splitPort(lowered(strings.TrimPrefix(strings.TrimSuffix(name, "."), "*.")))
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || anyHost[name] || isPublic(name) || !isHostName(name) {
@@ -246,7 +276,7 @@ func (r *Redactor) host(name string) string {
 		return "*." + r.host(rest)
 	}
 	label, domain, dotted := strings.Cut(bare, ".")
-	if isPseudonym([]byte(label)) && (!dotted || isPseudonym([]byte(domain))) {
+	if r.isPseudonym([]byte(label)) && (!dotted || r.isPseudonym([]byte(domain))) {
 		return name
 	}
 	switch {
@@ -302,7 +332,7 @@ func (r *Redactor) user(name string) string {
 // account is what stands for an account without its domain. That of a machine is the machine's name.
 func (r *Redactor) account(name string) string {
 	bare := lowered(strings.TrimSpace(name))
-	if bare == "" || bare == "-" || everybody[bare] || isPseudonym([]byte(bare)) || strings.Trim(bare, "*") == "" || bare == blank {
+	if bare == "" || bare == "-" || everybody[bare] || r.isPseudonym([]byte(bare)) || strings.Trim(bare, "*") == "" || bare == blank {
 		return name
 	}
 	if machine, ok := strings.CutSuffix(bare, "$"); ok {

@@ -72,7 +72,7 @@ func TestWords(t *testing.T) {
 		return
 	}
 	if list.String() != wordList {
-		t.Error("words.txt is not that of the source: go generate ./timeline/redact")
+		t.Error("texts of this module have other words than words.txt: run go generate ./timeline/redact")
 	}
 }
 

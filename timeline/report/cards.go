@@ -55,7 +55,7 @@ type proof struct {
 	When   string   // of day, as finely as the file tells; "" = unknown
 	Label  string   // ARR trace, server log
 	Text   string
-	Source string // file, with line or event: u_ex260718.log:5; System.evtx, WAS 5002
+	Source string // file, with folders as far as they are needed, and place: ARR01/u_ex260718.log:5; System.evtx #77, WAS 5002
 	Path   string // of the input
 }
 
@@ -207,9 +207,9 @@ func (s *screen) proofs(rows []row) []proof {
 			}
 			continue
 		}
-		p := proof{Time: t.at, When: s.moment(t.input, t.at), Label: s.label(t.input), Text: t.text, Source: t.source, Path: s.source(t.input)}
+		p := proof{Time: t.at, When: s.moment(t.input, t.at), Label: s.label(t.input), Text: t.text, Source: placed(s.name(t.input), t.place), Path: s.source(t.input)}
 		switch {
-		case p.Source == "" || p.Source == ".":
+		case p.Source == "":
 			p.Source = t.event
 		case t.event != "":
 			p.Source += ", " + t.event

@@ -283,7 +283,7 @@ func (b *diaryBuilder) head() {
 	v, q := &b.v, b.q
 	v.File, v.Machine = b.a.source(b.d.Input), q.Computer
 	if in := b.a.inputAt(b.d.Input); in != nil {
-		v.File, v.Machine = in.Path, cmp.Or(in.Machine, q.Computer)
+		v.File, v.Machine = strings.TrimPrefix(in.Path, b.a.folder()), cmp.Or(in.Machine, q.Computer)
 	}
 	v.File, v.Machine = clean(v.File), clean(v.Machine)
 	v.Method, v.URL = clean(q.Verb), b.cut(cmp.Or(q.URL, "(URL not told)"), longestHead)

@@ -339,15 +339,11 @@ func (s *eventScratch) appendLine(dst []byte) []byte {
 		line = text
 	} else {
 		from := len(line)
-		for v := range ev.Values() {
-			if s.redactor.hidesFields(ev) {
-				break
-			}
+		for name, text := range s.redactor.texts(ev) {
 			if len(line) > from {
 				line = append(line, ", "...)
 			}
-			line = append(append(line, v.Field().Name...), '=')
-			line = s.redactor.value(line, ev, v)
+			line = append(append(append(line, name...), '='), text...)
 		}
 	}
 	if reason, raw := ev.Undecoded(); reason != "" {

@@ -202,8 +202,17 @@ func (g *group) title() string {
 			t += ", first " + first
 		}
 		t += ")"
-	case g.varied:
-		t += " (so the first; the others differ in numbers)"
+	}
+	return t
+}
+
+// gist is the title without its details.
+func (g *group) gist() string {
+	t := g.title()
+	for _, end := range []string{": ", "; ", " (", ", and "} {
+		if i := strings.Index(t, end); i > 0 {
+			t = t[:i]
+		}
 	}
 	return t
 }

@@ -101,7 +101,7 @@ func TestUnjoined(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(out.String()), " ")
-	const want = "Not counted twice: 3 more of the content servers, which the proxy has as well, could not be joined to these one by one: on 3 the proxy had hung up."
+	const want = "Not counted twice: 3 lines of the content servers' logs belong to these requests, but cannot be matched one by one: on 3 the proxy had hung up."
 	if !strings.HasPrefix(text, "2 of 2 requests ") || !strings.Contains(text, want) || strings.Contains(text, "given up by the caller") {
 		t.Errorf("%s", out.String())
 	}

@@ -65,6 +65,7 @@ type htmlPage struct {
 	Nav     []anchor //
 
 	Health  health
+	Missing []uncaptured // what was not captured
 	Cards   []cardView
 	Folded  []cardView
 	Left    int // cards that there is no room for
@@ -74,8 +75,10 @@ type htmlPage struct {
 	Hosts   []host
 	Rows    []exchangeRow
 	Total   int // requests
+	Loose   int // of these, content servers' own lines of requests that their proxy has as well
 	Remarks []string
 	Diaries []diaryView
+	Terms   []term
 	Words   []glossEntry
 	Inputs  []inputRow
 	More    int // inputs that there is no room for
@@ -169,6 +172,9 @@ func (a *Analysis) htmlPage() *htmlPage {
 	p.Rows = exchanges(a.Requests)
 	p.Inputs, p.More = a.listed(mostFiles)
 	p.Words = a.glossary(cards)
+	p.Terms = a.terms(cards)
+	p.Missing = missed(cards)
+	p.Loose = len(s.loose)
 	p.anchors = map[string]string{}
 	for _, w := range p.Words {
 		if w.Name != "" && p.anchors[w.Name] == "" {
@@ -238,9 +244,12 @@ func (p *htmlPage) sections() []anchor {
 	add(p.Strip != nil, "overtime", "Over time", 0)
 	add(p.Servers != nil, "servers", "Servers", 0)
 	add(len(p.Hosts) > 0, "machines", "Machines", len(p.Hosts))
-	add(p.Total > 0, "requests", "Requests", p.Total)
+	add(p.Total > 0, "requests", "Requests", p.Total-p.Loose)
+	if n := len(out) - 1; p.Loose > 0 {
+		out[n].N += " + " + thousands(p.Loose)
+	}
 	add(len(p.Diaries) > 0, "diaries", "Request tracing", len(p.Diaries))
-	add(len(p.Words) > 0, "glossary", "Codes", len(p.Words))
+	add(len(p.Terms)+len(p.Words) > 0, "glossary", "Words, codes", 0)
 	add(true, "provenance", "Where this is from", 0)
 	return out
 }
@@ -328,6 +337,7 @@ type cardView struct {
 	Heading string
 	One     bool // there is one request
 	Judged  bool // there is a verdict
+	Not     []string
 	Links   []string
 	More    int // requests that are not linked to
 	Figure  *figure
@@ -339,6 +349,9 @@ func (s *screen) newCardView(p *htmlPage, c *card, i int) cardView {
 	v.Heading = c.Headline
 	if only, ok := strings.CutPrefix(c.Headline, "1 x "); ok {
 		v.Heading = begun(only)
+	}
+	for _, t := range c.Not {
+		v.Not = append(v.Not, begun(t))
 	}
 	if len(c.IDs) > mostNamed {
 		v.Links, v.More = c.IDs[:mostNamed], len(c.IDs)-mostNamed
@@ -400,18 +413,60 @@ func isolated(s string, columns int) template.HTML {
 
 // Step prints something to do: a sentence, in which commands can be told from words.
 func (p *htmlPage) Step(s string) template.HTML {
-	s = instruction(brief(s, longWords))
 	var b strings.Builder
 	b.WriteString("<bdi>")
-	from := 0
-	for _, span := range commandSpans(s) {
-		b.WriteString(p.linked(s[from:span[0]]))
-		b.WriteString("<code>" + template.HTMLEscapeString(s[span[0]:span[1]]) + "</code>")
-		from = span[1]
+	for _, x := range stepPieces(s) {
+		switch x.kind {
+		case stepText:
+			b.WriteString(p.linked(x.text))
+		case stepCommand:
+			b.WriteString("<code>" + template.HTMLEscapeString(x.text) + "</code>")
+		case stepLine:
+			b.WriteString(`<code class="line" tabindex="0">` + template.HTMLEscapeString(x.text) + "</code>")
+		}
 	}
-	b.WriteString(p.linked(s[from:]))
 	b.WriteString("</bdi>")
 	return template.HTML(b.String())
+}
+
+// A stepPiece is a part of something to do.
+type stepPiece struct {
+	kind stepKind
+	text string
+}
+
+type stepKind int
+
+const (
+	stepText stepKind = iota
+	stepCommand
+	stepLine // a command that is long enough to have a line of its own
+)
+
+// stepPieces parts something to do into words and commands.
+func stepPieces(s string) (out []stepPiece) {
+	const short = 24 // bytes of a command that stands among words
+	s = instruction(brief(s, longWords))
+	add := func(kind stepKind, text string) {
+		if n := len(out); n > 0 && kind == stepText && out[n-1].kind == stepLine {
+			text = strings.TrimLeft(text, ".,; ") // the end of the line is all that parts them
+		}
+		if text != "" {
+			out = append(out, stepPiece{kind, text})
+		}
+	}
+	from := 0
+	for _, span := range commandSpans(s) {
+		kind := stepLine
+		if within := strings.HasSuffix(s[:span[0]], "("); within || span[1]-span[0] <= short {
+			kind = stepCommand
+		}
+		add(stepText, s[from:span[0]])
+		add(kind, s[span[0]:span[1]])
+		from = span[1]
+	}
+	add(stepText, s[from:])
+	return out
 }
 
 // symbolName finds what may be the name of a code.

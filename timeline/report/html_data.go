@@ -27,6 +27,7 @@ import (
 //	 "how":      [[...], ...],      how it went, see [course]
 //	 "steps":    [[...], ...],      phases without their times, see [stage]
 //	 "verdicts": [[id, title], ...],
+//	 "cards":    [{...}, ...],      what verdicts say of requests of details, see [htmlDataWriter.card]
 //	 "codes":    [[number, in words], ...],
 //	 "inputs":   [[label, path, 1 = times are whole seconds], ...],
 //	 "strings":  ["", ...]}         all texts, by index; 0 = none
@@ -104,6 +105,9 @@ type htmlDataWriter struct {
 	courses  dataTable[course]
 	stages   dataTable[stage]
 	claims   dataTable[saying]
+	cards    dataTable[string] // as JSON
+	told     *screen           // in whose words
+	folder   string            // that the paths of all inputs have in common
 	codes    dataTable[timeline.Code]
 	err      error
 	detailed *Details
@@ -119,6 +123,7 @@ func (a *Analysis) htmlData(w io.Writer) error {
 		d.detailed = NewDetails(a) // chosen, with what is known of them without their events
 	}
 	d.texts.at("")
+	d.told, d.folder = a.telling(&page{width: cardWidth}), a.folder()
 	rows := d.rows()
 	for _, r := range rows {
 		if !r.Start.IsZero() && (d.base == 0 || r.Start < d.base) {
@@ -157,13 +162,14 @@ func (a *Analysis) htmlData(w io.Writer) error {
 		d.numbers(t.name, t.word, t.detail, int(t.outcome), d.code(t.error))
 	})
 	d.array("verdicts", len(d.claims.list), func(i int) { d.numbers(d.claims.list[i].id, d.claims.list[i].title) })
+	d.array("cards", len(d.cards.list), func(i int) { d.print("%s", d.cards.list[i]) })
 	d.array("codes", len(d.codes.list), func(i int) {
 		c := d.codes.list[i]
 		d.numbers(int(c), d.text(code(c)), d.text(winerr.Hex(uint32(c))))
 	})
 	labels := a.badges()
 	d.array("inputs", len(a.Inputs), func(i int) {
-		d.numbers(d.text(labels[i]), d.text(a.Inputs[i].Path), truthNumber(a.coarse(i)))
+		d.numbers(d.text(labels[i]), d.text(strings.TrimPrefix(a.Inputs[i].Path, d.folder)), truthNumber(a.coarse(i)))
 	})
 	d.array("strings", len(d.texts.list), func(i int) { d.quote(d.texts.list[i]) })
 	d.print("}")
@@ -290,7 +296,7 @@ func (d *htmlDataWriter) row(r *timeline.Request, previous etl.Time, number *int
 	}
 	buf = d.appendSpan(append(buf, ','), previous, r.Start)
 	buf = d.appendSpan(append(buf, ','), begin(r), r.End)
-	origin, path := split(excerpt(r.URL, maxDataText))
+	origin, path := split(excerpt(webAddress(r.URL), maxDataText))
 	client := r.Client
 	if i := strings.LastIndexByte(client, ':'); i >= 0 && strings.IndexByte(client, '.') >= 0 || strings.HasPrefix(client, "[") {
 		client = client[:max(i, 0)] // ports are of details
@@ -353,7 +359,7 @@ func (d *htmlDataWriter) who(r *timeline.Request, origin string) int {
 	return d.parties.at(party{
 		input: r.Input, side: r.Side, proxied: r.Proxied, loose: r.Loose, traffic: r.Traffic, pid: r.PID,
 		process: d.text(r.Process), pool: d.text(r.AppPool), method: d.text(r.Method), origin: d.texts.at(clean(origin)),
-		server: d.text(r.Server), host: d.text(r.Host), queue: d.text(r.Queue),
+		server: d.text(r.Server), host: d.text(strings.TrimPrefix(webAddress("http://"+r.Host), "http://")), queue: d.text(r.Queue),
 	})
 }
 
@@ -373,7 +379,7 @@ func (d *htmlDataWriter) how(r *timeline.Request) int {
 	if v := r.Verdict; v != nil {
 		title := ""
 		if len(d.claims.list) < maxClaims || d.detailed.Of(r.ID) != nil {
-			title = v.Title
+			title = sentence(begun(v.Title))
 		}
 		c.verdict, c.confidence = d.claims.at(saying{d.text(v.ID), d.text(title)}), v.Confidence
 	}
@@ -577,7 +583,7 @@ func (d *htmlDataWriter) number(file *Diary) int {
 
 // detail writes what is known of one request besides its row: an object with
 //
-//	id, facts [[label, text], ...], verdict {open, context, do, find, not [[why], ...], atLeast},
+//	id, facts [[label, text], ...], card, proofs [when, who, what, where, when, ...],
 //	tale [[at, took, input, kind, head, text, by, 1 = key, level, link, event, message, name, value, ...], ...],
 //	diaries [number, input, number, input, ...], unread
 //
@@ -593,16 +599,15 @@ func (d *htmlDataWriter) detail(r *timeline.Request) {
 		d.numbers(d.text(f.Name), d.text(f.Value))
 	}
 	d.print("]")
-	if v := r.Verdict; v != nil {
-		d.print(`,"open":%d,"atLeast":%d`, d.text(v.Open), truthNumber(v.AtLeast))
-		d.member("context", v.Context)
-		d.member("do", v.DoNow)
-		d.member("find", v.FindOut)
-		not := make([]string, len(v.Rejected))
-		for i, x := range v.Rejected {
-			not[i] = x.Why
+	if r.Verdict != nil {
+		var c card
+		d.told.judge(&c, r)
+		d.print(`,"card":%d,"proofs":`, d.cards.at(d.card(r, &c)))
+		var proofs []int
+		for _, p := range c.Evidence {
+			proofs = append(proofs, d.text(p.When), d.text(p.Label), d.text(p.Text), d.text(p.Source))
 		}
-		d.member("not", not)
+		d.numbers(proofs...)
 	}
 	if t.Unread > 0 {
 		d.print(`,"unread":%d`, t.Unread)
@@ -627,17 +632,50 @@ func (d *htmlDataWriter) detail(r *timeline.Request) {
 	d.print("]}")
 }
 
-// member writes a list of sentences.
-func (d *htmlDataWriter) member(name string, texts []string) {
-	if len(texts) == 0 {
-		return
+// card returns what a card tells besides its proofs, as JSON, which is the same for many requests: texts, lists of them,
+// and things to do in pieces, which are [kind, text, kind, text, ...].
+func (d *htmlDataWriter) card(r *timeline.Request, c *card) string {
+	texts := func(list []string) []int {
+		out := []int{}
+		for _, t := range list {
+			out = append(out, d.text(t))
+		}
+		return out
 	}
-	list := make([]int, len(texts))
-	for i, t := range texts {
-		list[i] = d.text(begun(sentence(t)))
+	steps := func(list []string) [][]int {
+		out := [][]int{}
+		for _, t := range list {
+			var pieces []int
+			for _, x := range stepPieces(t) {
+				pieces = append(pieces, int(x.kind), d.text(x.text))
+			}
+			out = append(out, pieces)
+		}
+		return out
 	}
-	d.print(",%q:", name)
-	d.numbers(list...)
+	not := make([]string, len(c.Not))
+	for i, t := range c.Not {
+		not[i] = begun(t)
+	}
+	b, err := json.Marshal(struct {
+		Sure       int     `json:"sure"`
+		AtLeast    int     `json:"atLeast"`
+		Candidates int     `json:"candidates"`
+		OpenLabel  int     `json:"openLabel"`
+		Open       int     `json:"open"`
+		Clocks     []int   `json:"clocks"`
+		Context    []int   `json:"context"`
+		Not        []int   `json:"not"`
+		Do         [][]int `json:"do"`
+		Find       [][]int `json:"find"`
+	}{
+		d.text(c.Sure), truthNumber(r.Verdict.AtLeast), d.text(c.Candidates), d.text(c.OpenLabel), d.text(c.Open), texts(c.Clocks), texts(c.Context), texts(not),
+		steps(c.DoNow), steps(c.FindOut),
+	})
+	if err != nil && d.err == nil {
+		d.err = err
+	}
+	return string(b)
 }
 
 // line writes a line of a tale.
@@ -669,6 +707,9 @@ func (d *htmlDataWriter) line(x taleLine) {
 	d.flush(append(buf, ']'))
 }
 
+// tierNames are the names of what sets statuses.
+var tierNames = map[string]string{"arr": "ARR", "iis": "IIS", "http.sys": "HTTP.sys", "ancm": "the ASP.NET Core module", "app": "the application"}
+
 // requestFacts returns what is known of a request that its row has no room for.
 func (a *Analysis) requestFacts(r *timeline.Request) []Field {
 	var out []Field
@@ -683,9 +724,10 @@ func (a *Analysis) requestFacts(r *timeline.Request) []Field {
 	}
 	add("Farm", r.Farm)
 	if m := r.MadeBy; m != nil {
-		words := cmp.Or(m.Module, m.Tier)
-		if m.Module != "" && m.Tier != "" {
-			words += " (" + m.Tier + ")"
+		tier := cmp.Or(tierNames[m.Tier], m.Tier)
+		words := cmp.Or(m.Module, tier)
+		if m.Module != "" && tier != "" {
+			words = "module " + m.Module + " of " + tier
 		}
 		add("Status set by", words)
 	}

@@ -336,7 +336,7 @@ func TestHTMLHealth(t *testing.T) {
 		"no-webio": {"This trace cannot tell why", "Still to be seen: w3wp.exe", "Record again on the server", "provider=Microsoft-Windows-WinHttp level=5",
 			"netsh trace stop", "cookies, passwords", "Meanwhile: the IIS log"},
 		"three-ways":     {"Careful Windows could not keep up: 41 events", "41 events", "Record again with fewer providers"},
-		"many-ways":      {"case/net.etl is damaged in 1 place", "the file ends 300 bytes into a buffer", "case/broken0.etl was not read", "25 more files could not be read"},
+		"many-ways":      {"net.etl is damaged in 1 place", "the file ends 300 bytes into a buffer", "broken0.etl was not read", "25 more files could not be read"},
 		"open-log":       {"The log was never closed", "never closed: not recorded"},
 		"filtered-table": {"left out 28 requests"},
 		"healthy":        {"Not counted: 6 requests of svchost.exe", "Every file was read whole"},

@@ -35,6 +35,7 @@ type concern struct {
 
 func (s *screen) health() health {
 	var h health
+	folder := s.folder()
 	add := func(f timeline.Finding, class, label string) {
 		c := concern{class, label, f.Title, f.Text, f.DoNow, f.Commands, f.FindOut, f.Warning}
 		if class == "note" {
@@ -53,14 +54,15 @@ func (s *screen) health() health {
 	shown, left := 0, 0
 	for i := range s.Inputs {
 		in := &s.Inputs[i]
+		name := strings.TrimPrefix(in.Path, folder)
 		c := concern{Class: "doubt", Label: "Careful"}
 		switch {
 		case in.Error != "":
-			c.Title = in.Path + " was not read, or not to its end: " + sentence(in.Error)
+			c.Title = name + " was not read, or not to its end: " + sentence(in.Error)
 		case in.Kind == string(timeline.KindFREB) && in.Note != "":
-			c.Title = in.Path + ": " + sentence(in.Note)
+			c.Title = name + ": " + sentence(in.Note)
 		case in.damages() > 0:
-			c.Title = fmt.Sprintf("%s is damaged in %s; what is left was read.", in.Path, plural(in.damages(), "place"))
+			c.Title = fmt.Sprintf("%s is damaged in %s; what is left was read.", name, plural(in.damages(), "place"))
 			c.Text = in.damageWords()
 		default:
 			continue
@@ -78,7 +80,7 @@ func (s *screen) health() health {
 	}
 	for _, t := range s.Traces {
 		if t.Abandoned > 0 {
-			h.Concerns = append(h.Concerns, concern{Class: "doubt", Label: "Careful", Title: fmt.Sprintf("%s: too much was open at once; %s given up.", t.Path,
+			h.Concerns = append(h.Concerns, concern{Class: "doubt", Label: "Careful", Title: fmt.Sprintf("%s: too much was open at once; %s given up.", strings.TrimPrefix(t.Path, folder),
 				either(t.Abandoned, "1 request or connection was", thousands(t.Abandoned)+" requests or connections were"))})
 		}
 	}
@@ -87,6 +89,68 @@ func (s *screen) health() health {
 		add(f, "note", "Note")
 	}
 	return h
+}
+
+// An uncaptured is something that was not captured, and would make an answer surer.
+type uncaptured struct {
+	Step string
+	Card string // anchor of the first card that lacks it
+	Of   string // which one that is
+}
+
+// capturable is what a step names that is about what to capture, and not what to think.
+var capturable = regexp.MustCompile(`(?i)\b(?:logs?|HTTPERR|trac(?:e|es|ing)|FREB|dump|capture|record|netsh|event log|applicationHost\.config|web\.config)\b`)
+
+// missed lists what was not captured, from what cards say is to be found out.
+func missed(cards []card) (out []uncaptured) {
+	const most = 6
+	seen := map[string]bool{}
+	for i := range cards[:min(len(cards), fullCards)] {
+		for _, t := range cards[i].FindOut {
+			if key := wording(t); capturable.MatchString(t) && !strings.Contains(t, "?") && !seen[key] && len(out) < most {
+				seen[key] = true
+				m := uncaptured{Step: t, Card: fmt.Sprintf("card-%d", i+1)}
+				if len(cards) > 1 {
+					m.Of = fmt.Sprintf("verdict %d", i+1)
+				}
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
+// A term is a word that not everybody knows.
+type term struct{ Word, Meaning string }
+
+// terms explains the words that stand in cards.
+func (a *Analysis) terms(cards []card) (out []term) {
+	var doc strings.Builder
+	say := func(texts ...string) {
+		for _, t := range texts {
+			doc.WriteString(brief(t, longWords))
+			doc.WriteByte('\n')
+		}
+	}
+	for i := range cards[:min(len(cards), mostCards)] {
+		c := &cards[i]
+		if c.verdict() != nil {
+			say("How sure:")
+		}
+		say(c.Headline, c.Stage, c.Sure, c.Candidates, c.Open)
+		for _, e := range c.Evidence {
+			say(e.Label, e.Text, e.Source)
+		}
+		for _, texts := range [][]string{c.Facts, c.Clocks, c.Context, c.Not, c.DoNow, c.FindOut} {
+			say(texts...)
+		}
+	}
+	for _, t := range terms {
+		if t.sign.MatchString(doc.String()) {
+			out = append(out, term{t.word, t.meaning})
+		}
+	}
+	return out
 }
 
 // damageWords says what is wrong with an input: the first places.
@@ -210,6 +274,7 @@ func (r inputRow) Folder() string { return strings.TrimSuffix(r.Path, r.Name()) 
 
 // inputRows lists the inputs, and how many there is no room for.
 func (a *Analysis) inputRows() (out []inputRow, more int) {
+	folder := a.folder()
 	for i := range a.Inputs {
 		in := &a.Inputs[i]
 		if len(out) == mostFiles {
@@ -229,7 +294,7 @@ func (a *Analysis) inputRows() (out []inputRow, more int) {
 		switch d := in.ClockOffset.Sub(0); {
 		case in.ClockOffsetFrom == "":
 		case d == 0:
-			row.Clock = "goes as that of " + in.ClockOffsetFrom
+			row.Clock = "agrees with that of " + in.ClockOffsetFrom
 		default:
 			row.Clock = fmt.Sprintf("%+.3f s, to fit %s", d.Seconds(), in.ClockOffsetFrom)
 		}
@@ -243,7 +308,7 @@ func (a *Analysis) inputRows() (out []inputRow, more int) {
 			row.Bad = true
 		}
 		if in.DuplicateOf != "" {
-			row.Remarks = append(row.Remarks, "The same bytes as "+in.DuplicateOf+".")
+			row.Remarks = append(row.Remarks, "The same bytes as "+strings.TrimPrefix(in.DuplicateOf, folder)+".")
 		}
 		if in.Note != "" {
 			row.Remarks = append(row.Remarks, sentence(in.Note))

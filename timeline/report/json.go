@@ -187,6 +187,29 @@ type evidenceJSON struct {
 	Input *string     `json:"input"`
 	Time  *momentJSON `json:"time"`
 	Text  string      `json:"text"`
+	// Behind the names that scripts rely on:
+	placeJSON
+}
+
+// placeJSON is where in the input something stands.
+type placeJSON struct {
+	Line   *int        `json:"line"`
+	Record *recordJSON `json:"record"`
+}
+
+// recordJSON is written as a number or, beyond those that every reader of JSON keeps exactly, as a string.
+type recordJSON uint64
+
+func (n recordJSON) MarshalJSON() ([]byte, error) {
+	const exact = 1 << 53
+	if n > exact {
+		return strconv.AppendQuote(nil, strconv.FormatUint(uint64(n), 10)), nil
+	}
+	return strconv.AppendUint(nil, uint64(n), 10), nil
+}
+
+func newPlace(p timeline.Place) placeJSON {
+	return placeJSON{known(p.Line), known(recordJSON(p.Record))}
 }
 
 type rejectionJSON struct {
@@ -201,6 +224,8 @@ type relatedJSON struct {
 	Confidence string      `json:"confidence"`
 	Time       *momentJSON `json:"time"`
 	Text       *string     `json:"text"`
+	// Behind the names that scripts rely on:
+	placeJSON
 }
 
 type summaryJSON struct {
@@ -370,7 +395,7 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 	}
 	for _, e := range r.Related {
 		out.Related = append(out.Related, relatedJSON{
-			known(a.source(e.Input)), e.Kind, known(e.By), e.Confidence.String(), knownMoment(e.Time), known(e.Text),
+			known(a.source(e.Input)), e.Kind, known(e.By), e.Confidence.String(), knownMoment(e.Time), known(e.Text), newPlace(e.Place),
 		})
 	}
 	return out
@@ -400,7 +425,7 @@ func (a *Analysis) newVerdict(v *timeline.Verdict) *verdictJSON {
 		Open: known(v.Open), Context: append([]string{}, v.Context...), AtLeast: v.AtLeast,
 	}
 	for _, e := range v.Evidence {
-		out.Evidence = append(out.Evidence, evidenceJSON{known(a.source(e.Input)), knownMoment(e.Time), e.Text})
+		out.Evidence = append(out.Evidence, evidenceJSON{known(a.source(e.Input)), knownMoment(e.Time), e.Text, newPlace(e.Place)})
 	}
 	out.NextSteps = append(append(out.NextSteps, v.DoNow...), v.FindOut...)
 	for _, r := range v.Rejected {

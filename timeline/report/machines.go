@@ -393,9 +393,12 @@ func spanOf(list []*timeline.Request) (from, to etl.Time) {
 	return from, to
 }
 
-// spanWords writes a span of time, with its days if it is of several.
+// spanWords writes a span of time, with its days if it is of several; one moment if it is within a second.
 func spanWords(from, to etl.Time) string {
 	write := clock
+	if clock(from) == clock(to) && to.Sub(from).Abs() < time.Second {
+		return clock(from) + " UTC"
+	}
 	if from.Time().Format(time.DateOnly) != to.Time().Format(time.DateOnly) {
 		write = func(t etl.Time) string { return t.Time().Format(time.DateTime) }
 	}

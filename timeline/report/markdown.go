@@ -282,34 +282,28 @@ func (m *markdown) card(s *screen, c *card, all, i int) {
 	m.list("Find out", c.FindOut, true)
 }
 
-// evidence lists observations: as a table, if they are short.
+// evidence lists observations.
 func (m *markdown) evidence(proofs []proof) {
 	if len(proofs) == 0 {
 		return
 	}
 	m.gap()
 	m.line("**Evidence** (times in UTC)")
-	var rows [][]string
 	for _, p := range proofs {
-		rows = append(rows, []string{p.When, p.Text, p.where()})
-	}
-	if m.table([]headCell{{"Time", false}, {"Observation", false}, {"Source", false}}, rows) {
-		return
-	}
-	for _, row := range rows {
-		t := row[1]
-		if row[0] != "" {
-			t = row[0] + " " + t
-		}
-		if row[2] != "" {
-			t += " (" + row[2] + ")"
+		t := strings.TrimSpace(p.When + " " + p.Text)
+		if where := p.where(); where != "" {
+			t += " (" + where + ")"
 		}
 		m.item("- ", t)
 	}
 }
 
-// where says what tells an observation: ARR trace, net.etl, WebIO 134.
+// where says what tells an observation: ARR trace, net.etl, WebIO 134. A file that the observation names is not named
+// again.
 func (p *proof) where() string {
+	if file := p.Source[:strings.IndexAny(p.Source+",", ",:")]; file != "" && p.Label != "" && strings.Contains(p.Text, file) {
+		return p.Label
+	}
 	return strings.Trim(p.Label+", "+p.Source, ", ")
 }
 
@@ -382,7 +376,7 @@ func (m *markdown) commands(list []string) {
 // servers adds the table of servers, without the columns that say nothing or that there is no room for.
 func (m *markdown) servers(s *screen) {
 	t, wider := s.serverTable()
-	if t == nil {
+	if t == nil || s.scattered() {
 		return
 	}
 	const most = 12
@@ -526,7 +520,7 @@ func (m *markdown) masking(a *Analysis) {
 	m.heading(2, "Redaction")
 	k := a.masking()
 	m.text("", "Redaction mode "+k.Mode+". "+k.Words+k.counted())
-	m.list("Not removed", sentences(k.Left), false)
+	m.text("Not removed:", k.left())
 	m.text("", a.Tool.made())
 }
 
@@ -602,12 +596,18 @@ func inlineWord(w string) string {
 	const longest = ticketColumns - len("100. ")
 	core := strings.TrimLeft(w, `("'`)
 	front := w[:len(w)-len(core)]
+	cut := strings.TrimRight(core, ")") // its dots are of the name
 	core = strings.TrimRight(core, `.,;:)?!"'`)
+	if strings.HasSuffix(cut, "...") && core != "" && !(plainWord.MatchString(core) && !telltale.MatchString(core) && !isHash(core)) {
+		core = cut
+	}
 	end := w[len(front)+len(core):]
 	if strings.Count(core, "(") > strings.Count(core, ")") && strings.HasPrefix(end, ")") {
 		core, end = core+")", end[1:]
 	}
 	switch {
+	case w == "->": // between an old value and a new one
+		return w
 	case core == "" && !strings.Contains(w, "::"):
 		return shorten(w, longest)
 	case core == "":

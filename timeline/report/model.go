@@ -21,6 +21,8 @@ type Analysis struct {
 	Machines    []*timeline.Machine  // that the inputs are from; nil = not looked for
 	Discoveries []timeline.Discovery // what the files tell although no request shows it
 
+	Beside string // name of a file with the phases of all requests, beside the one that is written; "" = there is none
+
 	Details *Details // of single requests; nil = not collected
 
 	redactor *redact.Redactor // that was applied; nil = none

@@ -480,7 +480,7 @@ func either(n int, one, many string) string {
 	return many
 }
 
-// took writes a duration: 41 ms, 8.4 s, 21.0 s, 2 min 5 s.
+// took writes a duration: 41 ms, 8.4 s, 21.0 s, 2 min, 2 min 5 s.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Millisecond/10:
@@ -492,10 +492,14 @@ func took(d time.Duration) string {
 	case d.Round(100*time.Millisecond) < 2*time.Minute:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Hour:
-		d = d.Round(time.Second)
+		if d = d.Round(time.Second); d%time.Minute == 0 {
+			return fmt.Sprintf("%d min", d/time.Minute)
+		}
 		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
 	}
-	d = d.Round(time.Minute)
+	if d = d.Round(time.Minute); d%time.Hour == 0 {
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
 	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -349,6 +350,9 @@ func TestPerfettoUnfinished(t *testing.T) {
 // protoc reads it, too.
 func TestPerfettoProtoc(t *testing.T) {
 	protoc, err := exec.LookPath("protoc")
+	if err != nil && os.Getenv("ETWHY_TOOLS") == "required" {
+		t.Fatal(err)
+	}
 	if err != nil {
 		t.Skip(err)
 	}

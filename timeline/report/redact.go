@@ -374,11 +374,8 @@ func (a *Analysis) moment(row EventRow) Moment {
 	if text, ok := a.events.message(nil, ev); ok {
 		m.Text = string(text)
 	}
-	if a.events.hidesFields(ev) {
-		return m
-	}
-	for v := range ev.Values() {
-		m.Fields = append(m.Fields, Field{v.Field().Name, string(a.events.value(nil, ev, v))})
+	for name, text := range a.events.texts(ev) {
+		m.Fields = append(m.Fields, Field{name, text})
 	}
 	return m
 }
@@ -390,7 +387,7 @@ func (a *Analysis) redactDiary(d *Diary) {
 	}
 	w := &walk{Redactor: a.redactor}
 	if w.Mode() >= redact.Identities {
-		w.learnDiary(d)
+		LearnDiary(w.Redactor, d)
 	}
 	w.damage(d.Damage)
 	if d.Request != nil {
@@ -416,26 +413,35 @@ func (a *Analysis) redactDiary(d *Diary) {
 	}
 }
 
-// learnDiary tells the redactor the names that typed fields of a file have.
-func (w *walk) learnDiary(d *Diary) {
+// LearnDiary tells r the names that typed fields of a Failed Request Tracing file have, so that the texts that it masks
+// from then on lose them as well.
+func LearnDiary(r *redact.Redactor, d *Diary) {
+	if r.Mode() < redact.Identities {
+		return
+	}
 	if q := d.Request; q != nil {
-		w.Learn(redact.Host, q.Computer)
-		w.Learn(redact.Pool, q.AppPool)
+		r.Learn(redact.Host, q.Computer)
+		r.Learn(redact.Pool, q.AppPool)
 		if h := q.Header; h != nil {
 			for _, user := range []string{h.RemoteUser, h.User, h.TokenUser} {
-				w.Learn(redact.User, user)
+				r.Learn(redact.User, user)
 			}
 		}
 		for i := range q.Forwards {
-			w.Learn(redact.Farm, q.Forwards[i].Farm)
-			w.Learn(redact.Host, q.Forwards[i].Server)
+			r.Learn(redact.Farm, q.Forwards[i].Farm)
+			r.Learn(redact.Host, q.Forwards[i].Server)
 		}
 	}
 	for i := range d.Events {
 		ev := &d.Events[i]
-		w.Learn(redact.Host, ev.Computer)
+		r.Learn(redact.Host, ev.Computer)
+		header, _ := ev.Field("HeaderName")
 		for _, f := range ev.Fields {
-			w.LearnField(f.Name, f.Value)
+			if strings.EqualFold(f.Name, "HeaderValue") {
+				r.LearnHeader(header.Value, f.Value)
+			} else {
+				r.LearnField(f.Name, f.Value)
+			}
 		}
 	}
 }

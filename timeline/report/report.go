@@ -1,9 +1,11 @@
 // Package report writes what was found, one writer per output format over one model.
 //
-//	Analysis ─► redaction ─► table    the answer, for people
-//	                         csv      one line per request, phase or input
-//	                         json     everything
-//	                         ndjson   one request, phase or input per line
+//	Analysis ─► Redact ─► table, text, markdown    the answer, for people
+//	 requests              html                     the same with all evidence, as one page
+//	 inputs                csv                      one line per request, phase or input
+//	 machines              json, ndjson             everything
+//	 Details               har, perfetto, otlp      for the programs that read these
+//	                       ticket                   a zip with several of them, see [WriteTicket]
 //
 // It knows nothing of how the files were read. Names, orders and units of the machine-readable
 // formats are stable; fields may be added behind the others, never renamed. What is not known is

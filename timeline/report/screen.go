@@ -141,11 +141,43 @@ func (s *screen) failedHead(failed []*group, bad int) string {
 	got := cmp.Or(failed[0].got(), "failed")
 	switch v := failed[0].first().Verdict; {
 	case len(failed) > 1:
-		return fmt.Sprintf("%s failed, in %s ways.", head, thousands(len(failed)))
+		return fmt.Sprintf("%s failed, in %s ways%s.", head, thousands(len(failed)), ways(failed, total))
 	case v != nil && v.AtLeast:
 		return fmt.Sprintf("At least %s %s: %s", plural(total, "request"), got, sentence(failed[0].title()))
 	}
 	return head + " " + got + ": " + sentence(failed[0].title())
+}
+
+// ways says in short how requests failed, as far as that takes two lines, and of how many it does: ": nothing answered
+// at 10.0.0.12:80 (2); others (1)".
+func ways(failed []*group, total int) string {
+	const room, longest = 150, 90
+	var gists []string
+	count := map[string]int{}
+	for _, g := range failed {
+		if t := g.gist(); count[t] == 0 {
+			gists = append(gists, t)
+		}
+		count[g.gist()] += len(g.requests)
+	}
+	slices.SortStableFunc(gists, func(x, y string) int { return cmp.Compare(count[y], count[x]) })
+	var t string
+	told := 0
+	for _, gist := range gists {
+		part := fmt.Sprintf("%s (%s)", gist, thousands(count[gist]))
+		if len(part) > longest || len(t)+len(part) > room {
+			break
+		}
+		t += "; " + part
+		told += count[gist]
+	}
+	switch {
+	case t == "":
+		return ""
+	case told < total:
+		t += fmt.Sprintf("; others (%s)", thousands(total-told))
+	}
+	return ": " + strings.TrimPrefix(t, "; ")
 }
 
 // failures tells of the requests that failed.
@@ -221,6 +253,20 @@ func (s *screen) healthyHead() string {
 		head += ", all answered."
 	} else {
 		head += ", " + outcomes(n) + "."
+	}
+	if odd := slices.DeleteFunc(slices.Clone(s.unhappy), func(g *group) bool { return g.outcome != timeline.OK }); len(odd) > 0 {
+		head = "No failed requests"
+		if who != "" {
+			head += " of " + who
+		}
+		head += fmt.Sprintf(", but %s of %s did not go as meant", thousands(requestsOf(odd)), thousands(all))
+		if len(odd) == 1 {
+			head += ": " + odd[0].gist()
+		}
+		head += "."
+		if n[timeline.OK] != all {
+			head += " In all: " + outcomes(n) + "."
+		}
 	}
 	var slowest *timeline.Request
 	for _, r := range s.Requests {
@@ -654,11 +700,9 @@ func (s *screen) unjoined() {
 	for _, r := range s.loose {
 		n[r.Outcome]++
 	}
-	t := fmt.Sprintf("%s more of the content servers", thousands(len(s.loose)))
+	t := fmt.Sprintf("%s of the content servers' logs belong to these requests, but cannot be matched one by one", plural(len(s.loose), "line"))
 	if one {
-		t += ", which the proxy has as well, could not be joined to one of these"
-	} else {
-		t += ", which the proxy has as well, could not be joined to these one by one"
+		t = "1 line of the content servers' logs belongs to these requests, but it cannot be told to which"
 	}
 	var parts []string
 	if c := n[timeline.Failed]; c > 0 {
@@ -780,6 +824,20 @@ func tried(stats []timeline.ServerStats) (n int) {
 	return n
 }
 
+// scattered reports whether the servers of hardly any request are known: a table of these would mislead.
+func (s *screen) scattered() bool {
+	known, all := 0, 0
+	for _, r := range s.Requests {
+		if r.Proxied || r.Side == timeline.Client {
+			all++
+			if r.Server != "" {
+				known++
+			}
+		}
+	}
+	return known*10 < all
+}
+
 // servers adds the table of servers, if it says more than the story does: r is the failed request that
 // the story is about, nil if there is none. Then the table is of the selected requests, of which the answer
 // speaks alone.
@@ -789,6 +847,9 @@ func (s *screen) servers(r *timeline.Request) {
 		stats, wider = s.surround()
 	}
 	stats = slices.Clone(stats)
+	if s.scattered() {
+		return
+	}
 	switch len(stats) {
 	case 0:
 		return

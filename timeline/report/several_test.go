@@ -173,7 +173,8 @@ func poolOff() *Analysis {
 	}
 	add(3, "09:12:19", "w3wp.exe ended by an unhandled exception: System.IO.FileNotFoundException, in Payments (.NET Runtime 1026)")
 	add(2, "09:14:07", "pool Shop was switched off: too many failures within the limit of time (WAS 5002)")
-	add(0, "09:14:07", "first 503 AppOffline, line 5 (log rolled since)")
+	add(0, "09:14:07", "first 503 AppOffline (log rolled since)")
+	v.Evidence[len(v.Evidence)-1].Line = 5
 	inputs := []Input{
 		from("WEB02", "", "httperr3.log", timeline.KindHTTPERR, "09:14:07", "09:41:02", 320),
 		from("WEB02", "", "u_ex260304.log", timeline.KindIISLog, "09:02:10", "09:38:50", 19),

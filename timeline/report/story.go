@@ -182,7 +182,7 @@ func (s *screen) summary(g *group) {
 		}
 		parts = append(parts, t)
 	}
-	s.parts("  ", append(parts, g.ids()))
+	s.parts("  ", append(parts, g.ids(), g.numbered()))
 	s.block(useful)
 	s.bars(r)
 	s.block(needed)
@@ -265,6 +265,9 @@ func (s *screen) factsOf(g *group) (parts []string, alike string) {
 			}
 			alike += fmt.Sprintf("; the last %s %s UTC", verb, s.moment(last.Input, last.Start))
 		}
+		if t := g.numbered(); t != "" {
+			alike += "; " + t
+		}
 		alike += "."
 	}
 	return parts, alike
@@ -277,6 +280,14 @@ func redirected(r *timeline.Request) string {
 		return ""
 	}
 	return r.Attempts[n-1].URL
+}
+
+// numbered says whose the numbers in the title of a group are, where those of the others differ.
+func (g *group) numbered() string {
+	if !g.varied || len(g.servers) > 1 { // then the title names the server only
+		return ""
+	}
+	return "the numbers above are of " + g.first().ID
 }
 
 // shownIDs is how many requests of a group are named.
@@ -430,7 +441,7 @@ func sure(r *timeline.Request, q quotes) string {
 	switch {
 	case codes == "", w == 0 && says(r.Error):
 	case says(w) && (r.Error == 0 || says(r.Error)):
-		t += " As HRESULT: " + hresult(w) + "."
+		t += " Other tools write it as " + hresult(w) + "."
 	case w != 0 && says(r.Error):
 		t += " WinHTTP reports that as " + winHTTPWords(r) + "."
 	default:

@@ -19,12 +19,27 @@ func analysisText(w io.Writer, a *Analysis, _ Options) error {
 	s.blank()
 	k := a.masking()
 	s.labelled("Redaction:", "mode "+k.Mode+". "+k.Words+k.counted())
-	if len(k.Left) > 0 {
-		s.labelled("Not removed:", sentence(strings.Join(k.Left, "; ")))
-	}
+	s.labelled("Not removed:", k.left())
 	s.blank()
 	s.text(a.Tool.made(), 2)
 	return s.writeTo(w, 0)
+}
+
+// left says in a sentence what was not taken out.
+func (k *masking) left() string {
+	const most = 4
+	var list []string
+	for i, t := range k.Left {
+		if i == most {
+			list = append(list, fmt.Sprintf("%d more kinds, which the HTML report and redaction.json of a ticket list", len(k.Left)-most))
+			break
+		}
+		for _, details := range []string{", and ", ", which ", ", where "} {
+			t, _, _ = strings.Cut(t, details)
+		}
+		list = append(list, t)
+	}
+	return sentence(strings.Join(list, "; "))
 }
 
 // files lists the inputs, each with its hash.

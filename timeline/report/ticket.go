@@ -110,17 +110,23 @@ func redactionJSON(w io.Writer, a *Analysis, _ Options) error {
 	return j.close()
 }
 
-// maskedWords say what the modes of redaction do.
+// maskedWords say what the modes of redaction do; %s is how many secrets there were.
 var maskedWords = map[redact.Mode]string{
 	redact.None:       "Nothing is masked: it may hold cookies, tokens and passwords in clear.",
-	redact.Default:    "Cookies, passwords and Authorization headers are masked; tokens in URLs, names and addresses are not.",
-	redact.Secrets:    "Secrets are masked; names, addresses and URLs are not.",
-	redact.Identities: "Secrets are masked; users, machines and addresses have pseudonyms.",
-	redact.Strict:     "Secrets are masked, names have pseudonyms, and of other texts only what is known to be harmless is left.",
+	redact.Default:    "Cookies, passwords and Authorization headers are masked (%s); tokens in URLs, names and addresses are not.",
+	redact.Secrets:    "Secrets are masked (%s); names, addresses and URLs are not.",
+	redact.Identities: "Secrets are masked (%s); users, machines and addresses have pseudonyms.",
+	redact.Strict:     "Secrets are masked (%s), names have pseudonyms, and of other texts only what is known to be harmless is left.",
 }
 
 // Masked says in a sentence what was taken out of a before it was written.
-func (a *Analysis) Masked() string { return maskedWords[a.redactor.Mode()] }
+func (a *Analysis) Masked() string {
+	found := "none was found"
+	if n := a.redactor.Masked(); n > 0 {
+		found = plural(n, "place")
+	}
+	return strings.Replace(maskedWords[a.redactor.Mode()], "%s", found, 1)
+}
 
 // nameColumns are those of the list of pseudonyms.
 var nameColumns = []column[redact.Name]{

@@ -118,23 +118,21 @@ type row struct {
 	at     etl.Time // by the clock of the machine of the request
 	until  etl.Time // of the last of several alike; 0 = there is one
 	text   string
-	source string // the file, with the line
-	event  string // that tells; "" = none
+	source string         // the file
+	place  timeline.Place // in it
+	event  string         // that tells; "" = none
 	count  int
 }
 
 // occurrence finds the event that tells at the end of an observation: "... (WAS 5002)".
 var occurrence = regexp.MustCompile(`^(.*) \(([A-Za-z.][\w. -]* \d+(?:, [A-Za-z.][\w. -]* \d+)*)\)$`)
 
-// lineOf finds the line of a file in an observation: "503 AppOffline, line 5".
-var lineOf = regexp.MustCompile(`, line (\d+)\b`)
-
 // process finds the id of a process in a text; those of several alike differ.
 var process = regexp.MustCompile(` \(PID \d+\)`)
 
 // row is an observation about a request as a line of evidence, by the clock of the request's machine.
 func (s *screen) row(e timeline.Evidence, r *timeline.Request) row {
-	t := row{input: e.Input, at: e.Time, text: clause(e.Text), source: shortPath(s.source(e.Input)), count: 1}
+	t := row{input: e.Input, at: e.Time, text: clause(e.Text), source: shortPath(s.source(e.Input)), place: e.Place, count: 1}
 	if !e.Time.IsZero() {
 		t.at = e.Time.Add(s.shift(e.Input, r.Input))
 	}
@@ -142,14 +140,47 @@ func (s *screen) row(e timeline.Evidence, r *timeline.Request) row {
 		t.text, t.event = t.text[len(m):], strings.TrimSpace(m)
 	} else if m := occurrence.FindStringSubmatch(t.text); m != nil {
 		t.text, t.event = m[1], m[2]
-	} else if m := lineOf.FindStringSubmatch(t.text); m != nil {
-		t.text, t.source = strings.Replace(t.text, m[0], "", 1), t.source+":"+m[1]
 	}
 	return t
 }
 
-// tells names what tells: the event of a log of events, else the file.
-func (t *row) tells() string { return cmp.Or(t.event, t.source) }
+// tells names what tells: the event of a log of events, else the file, with the line.
+func (t *row) tells() string {
+	return cmp.Or(t.event, placed(t.source, timeline.Place{Line: t.place.Line}))
+}
+
+// placed writes a place behind the name of its file: u_ex260718.log:5, System.evtx #1234.
+func placed(file string, p timeline.Place) string {
+	switch {
+	case file == "" || file == ".":
+		return ""
+	case p.Line > 0:
+		return fmt.Sprintf("%s:%d", file, p.Line)
+	case p.Record > 0:
+		return fmt.Sprintf("%s #%d", file, p.Record)
+	}
+	return file
+}
+
+// name is the path of an input without the folders that nobody needs to tell it from the others: of two
+// u_ex260304.log it is ARR01/u_ex260304.log.
+func (a *Analysis) name(i int) string {
+	tidy := func(p string) string { return strings.ReplaceAll(p, `\`, "/") }
+	whole := tidy(a.source(i))
+	base := shortPath(whole)
+	name := base
+	for j := range a.Traces {
+		if !strings.HasSuffix(a.source(j), base) {
+			continue
+		}
+		other := tidy(a.source(j))
+		for other != whole && len(name) < len(whole) && (other == name || strings.HasSuffix(other, "/"+name)) {
+			folders := strings.TrimSuffix(whole[:len(whole)-len(name)], "/")
+			name = whole[strings.LastIndexByte(folders, '/')+1:]
+		}
+	}
+	return name
+}
 
 // inOrder sorts rows by time. What is cut to whole seconds was later than it says.
 func (s *screen) inOrder(rows []row) {
@@ -515,7 +546,7 @@ func (s *screen) bars(r *timeline.Request) {
 	front, back := cmp.Or(s.who(r.Input), "proxy"), cmp.Or(s.who(b.Input), "server")
 	label := max(displaywidth.String(front), displaywidth.String(back))
 
-	right, short := s.came(r)
+	right, number, short := s.came(r)
 	finished := "finished after " + took(b.Took)
 	if b.End.IsZero() {
 		finished = "no end in its files"
@@ -531,6 +562,9 @@ func (s *screen) bars(r *timeline.Request) {
 		return s.width - lead - n - len("X ")
 	}
 	behind := finished + split
+	if room(right, behind) < shortest {
+		right = number // the text below says the name of a code, too
+	}
 	if room(right, behind) < shortest {
 		right = short
 	}
@@ -557,24 +591,29 @@ func (s *screen) bars(r *timeline.Request) {
 	draw(back, ".", "", behind, b.Start, done)
 }
 
-// came says how far a request came, and what ended it; short is the last step of that only.
-func (s *screen) came(r *timeline.Request) (long, short string) {
+// came says how far a request came, and what ended it; number does without the name of a code, short is the last step
+// only.
+func (s *screen) came(r *timeline.Request) (long, number, short string) {
 	steps := lastAttempt(r)
 	end := reason(r)
-	if r.Timer == nil && r.Outcome == timeline.Failed {
+	if r.Timer == nil && r.Outcome == timeline.Failed && r.Error == 0 && r.WinHTTP.Code == 0 {
 		end = "gave up"
+	}
+	bare := end
+	if n, _, _ := strings.Cut(end, " "); isNumber(n) {
+		bare = n
 	}
 	stop := slices.IndexFunc(steps, func(t step) bool { return t.outcome != timeline.OK })
 	if stop < 0 && (len(steps) == 0 || r.Outcome == timeline.Failed) { // in which step, no file tells
 		long = took(r.Duration()) + ", " + end
-		return long, long
+		return long, took(r.Duration()) + ", " + bare, long
 	}
 	last := steps[len(steps)-1:]
 	if stop >= 0 {
 		steps = steps[:stop+1]
 		last = steps[stop:]
 	}
-	return join(steps) + ", " + end, join(last) + ", " + end
+	return join(steps) + ", " + end, join(steps) + ", " + bare, join(last) + ", " + end
 }
 
 // spentWords are what the server's phases are called beside its bar.
@@ -651,7 +690,7 @@ func (s *screen) refused(g *group) string {
 		which = "One of them: "
 	}
 	return which + strings.Join(first, " ") +
-		fmt.Sprintf(" at %s UTC (%s)", clock(r.Start), g.ids()) + either(len(g.requests), "", "; the last at "+clock(last.Start)) + "."
+		fmt.Sprintf(" at %s UTC (%s)", clock(r.Start), g.ids()) + either(len(g.requests), "", "; the last at "+clock(last.Start)) + strings.TrimSuffix("; "+g.numbered(), "; ") + "."
 }
 
 // webAddress is a URL without a port that goes without saying.

@@ -139,7 +139,6 @@ const code = (n) => (n ? data.code.get(n).text : "");
 const codeName = (n) => code(n).replace(/^\S+ (?=\S)/, ""); // the number where there is no name
 const thousands = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 const plural = (n, what) => thousands(n) + " " + what + (n === 1 ? "" : "s");
-const capital = (s) => s && s[0].toUpperCase() + s.slice(1);
 const input = (i) => data.inputs[i] || { label: "", path: "", coarse: false };
 
 // took writes how long something took, in microseconds, as the other formats do: 41 ms, 8.4 s, 2 min 5 s.
@@ -241,21 +240,22 @@ function parse(query) {
 
 // ---- The list: columns, order, rows on screen
 
+const RANKS = [1, 3, 0, 2]; // outcomes, failed first
 const COLUMNS = [
   { key: "id", title: "Id", value: (r) => r.number, text: (r) => r.id, draw: (r) => h("a", { href: "#" + r.id, tabindex: -1 }, r.id) },
   { key: "start", title: "Start", value: (r) => r.start, text: (r) => (r.start === null ? "" : (days ? date(r.start).slice(5) + " " : "") + clock(r.start, 3)) },
   { key: "took", title: "Took", name: "Duration", value: (r) => r.took, text: (r) => (r.took === null ? (r.how.outcome ? "" : "no end") : took(r.took)) },
-  { key: "outcome", title: "Outcome", value: (r) => r.outcome, text: (r) => r.outcome, draw: (r) => h("span", { class: "outcome " + r.outcome }, r.outcome) },
+  { key: "outcome", title: "Outcome", value: (r) => RANKS[r.how.outcome], text: (r) => r.outcome, draw: (r) => h("span", { class: "outcome " + r.outcome }, r.outcome) },
   { key: "phase", title: "Phase", value: (r) => r.phase, text: (r) => r.phase },
   { key: "method", title: "Method", value: (r) => r.method, text: (r) => r.method },
   { key: "url", title: "URL", value: (r) => r.url, text: (r) => r.url, draw: (r) => [h("span", { class: "soft" }, S[r.who.origin]), h("span", null, S[r.list[5]])] },
   { key: "server", title: "Server", value: (r) => r.server, text: (r) => r.server },
   { key: "status", title: "Status", value: (r) => r.how.status ? r.how.status + Math.max(r.how.sub, 0) / 1000 : null, text: (r) => r.status },
   { key: "error", title: "Error", value: (r) => r.error, text: (r) => r.error },
-  { key: "verdict", title: "Verdict", value: (r) => r.claim.id, text: (r) => r.claim.id, hint: (r) => r.claim.title },
+  { key: "verdict", title: "Verdict", value: (r) => r.claim.title, text: (r) => r.claim.title || r.claim.id },
 ];
 let shown = [];                       // requests that fit the filter, in order
-let order = { key: "start", down: false };
+let order = { key: "outcome", down: false };
 let active = 0;                       // index of the row that has, or would get, the focus
 let days = false;                     // the requests are of several days
 let ui = {};                          // elements that change
@@ -303,7 +303,9 @@ function applyFilter() {
   active = Math.max(0, shown.indexOf(current));
   ui.said.textContent = said.join(" ");
   const left = data.total > rows.length ? ` (the most urgent of ${thousands(data.total)})` : "";
-  ui.count.textContent = thousands(shown.length) + " of " + plural(rows.length, "request") + left;
+  const own = shown.reduce((n, r) => n + r.who.loose, 0);
+  ui.count.textContent = thousands(shown.length) + " of " + plural(rows.length, "request") + left
+    + (own ? `, ${thousands(own)} not counted above` : "");
   const words = wordsOfFilter();
   for (const b of ui.examples) b.setAttribute("aria-pressed", words.includes(b.textContent));
   ui.none.hidden = shown.length > 0;
@@ -474,25 +476,20 @@ function drawAxis() {
 }
 const describe = (t) => (view.mode === "own" ? exact(Math.round(t)) : clock(t, 3));
 
-// bars draws phases, and what they are part of, between two heights. x gives a time its place. Words stand in bars in
-// front of room only.
-function bars(g, steps, start, end, y, tall, x, wide, room = wide) {
-  const clip = (v) => Math.min(Math.max(v, -2), wide + 2);
+// bars draws phases, and what they are part of, between two heights. x gives a time its place.
+function bars(g, steps, start, end, y, tall, x, wide) {
+  const clip = (v) => Math.min(Math.max(v, -2), wide);
   if (end > start) g.append(svg("rect", { class: "extent", x: clip(x(start)), y: y + tall / 2 - 1, width: Math.max(clip(x(end)) - clip(x(start)), 1), height: 2 }));
   const whole = !steps.some((p) => p.start !== null);
   const list = whole ? [{ start, took: end - start, whole: true }] : steps;
   for (const p of list) {
     if (p.start === null) continue;
     const until = p.took === null ? Math.max(end, p.start) : p.start + p.took;
-    if (x(until) < -2 || x(p.start) > wide + 2) continue;
+    if (x(until) < -2 || x(p.start) > wide) continue;
     const a = clip(x(p.start)), b = Math.max(clip(x(until)), a + 1.5), kind = p.whole ? "whole" : kindOf(p);
     const text = p.whole ? "no phases known, " + took(end - start) : phaseWords(p);
     g.append(svg("rect", { class: "phase p-" + kind, x: a.toFixed(1), y, width: (b - a).toFixed(1), height: tall, fill: `url(#p-${kind})` },
       svg("title", null, text)));
-    const left = Math.max(a, 0), right = Math.min(b, room);
-    if (tall >= 12 && !p.whole && right - left > S[p.word].length * 6.2 + 14) {
-      g.append(svg("text", { class: "on-bar", x: ((left + right) / 2).toFixed(1), y: y + tall - 3, "text-anchor": "middle" }, S[p.word]));
-    }
   }
 }
 function phaseWords(p) {
@@ -510,32 +507,31 @@ function courseWords(r) {
 
 const cross = (x, y, size) => svg("path", { class: "cross", d: `M${x - size} ${y - size}l${2 * size} ${2 * size}m0 ${-2 * size}l${-2 * size} ${2 * size}` });
 
+// labelRoom is how much of a row is left free behind the time axis, for the words beside a bar. app.css has it too.
+const labelRoom = () => (narrow.matches ? 112 : 76);
+
 function drawRow(r) {
   const wide = ui.wide, tall = narrow.matches ? 28 : 32;
-  const g = svg("svg", { width: wide, height: tall, role: "img", "aria-label": courseWords(r) });
+  const g = svg("svg", { width: wide + labelRoom(), height: tall, role: "img", "aria-label": courseWords(r) });
   g.append(svg("path", { class: "grid", d: ui.ticks.list.map((t) => `M${place(t, wide).toFixed(1)} 0v${tall}`).join("") }));
   if (r.start === null) return g;
   const o = origin(r), x = (t) => place(t - o, wide), b = r.behind, top = b ? 3 : (tall - 13) / 2;
   const end = r.end, well = r.how.outcome === OK, limit = r.limit === null ? null : x(r.limit);
-  let edge = x(end) + (well ? 0 : 7), words = r.took === null ? (r.how.outcome ? "" : "no end") : took(r.took);
-  if (limit !== null) {
-    words += (words && ", ") + "limit " + round(r.how.limit);
-    if (limit < wide) edge = Math.max(edge, limit);
-  }
-  const room = words.length * 6 + 8, within = edge + room > wide; // no room behind the bar: in front of its end
-  const at = within ? Math.min(edge, wide) - 18 : Math.max(edge, 0) + 5;
+  bars(g, r.steps, r.start, end, top, 13, x, wide);
   if (b) {
     const stop = b.start + (b.took || 0);
     bars(g, b.steps, b.start, stop, top + 17, 7, x, wide);
-    if (x(stop) < wide - 46) g.append(svg("text", { class: "after", x: (x(stop) + 4).toFixed(1), y: top + 24 }, "server"));
+    if (x(stop) >= 0 && x(b.start) <= wide) g.append(svg("text", { class: "after", x: (Math.min(x(stop), wide) + 5).toFixed(1), y: top + 25 }, "server"));
   }
-  bars(g, r.steps, r.start, end, top, 13, x, wide, within ? at - room : wide);
   if (!well && x(end) >= -8 && x(end) <= wide + 8) {
     g.append(r.how.outcome ? cross(Math.max(x(end), 2), top + 6.5, 4) : svg("path", { class: "onward", d: `M${x(end)} ${top + 1}l6 5.5l-6 5.5` }));
   }
   if (limit !== null && limit >= 0 && limit <= wide) g.append(svg("path", { class: "limit", d: `M${limit.toFixed(1)} 0v${tall}` }));
-  if (edge > -room && edge < wide + room) {
-    g.append(svg("text", { class: within ? "after within" : "after", x: at.toFixed(1), y: top + 10.5, "text-anchor": within ? "end" : "start" }, words));
+  // Beside the bar: what is no column.
+  const words = [narrow.matches && r.took !== null && took(r.took), !r.how.outcome && "no end", limit !== null && "limit " + round(r.how.limit)].filter(Boolean).join(", ");
+  const edge = Math.max(x(end) + (well ? 0 : 7), limit !== null && limit <= wide ? limit : 0);
+  if (words && edge >= 0 && x(r.start) <= wide) {
+    g.append(svg("text", { class: "after", x: (Math.min(edge, wide + 7) + 5).toFixed(1), y: top + 10.5 }, words));
   }
   return g;
 }
@@ -606,6 +602,7 @@ function setHash(hash) {
 }
 
 function closed() {
+  if (!current || ui.panel.open) return; // closed and opened again before the browser told of the first
   const i = shown.indexOf(current), left = location.hash && location.hash !== "#" + current.id; // by a link to elsewhere
   current = null;
   if (!left) {
@@ -644,8 +641,44 @@ function step(by) {
 }
 
 const texts = (list) => (list || []).map((i) => S[i]);
-const bullets = (title, list, kind) => list.length > 0 &&
-  h("section", { class: kind }, h("h4", null, title), h("ul", null, list.map((t) => h("li", null, t))));
+
+// stepOf draws something to do, in pieces of [kind, text]: words, commands, and commands that have a line of their own.
+function stepOf(pieces) {
+  const out = [];
+  for (let i = 0; i < pieces.length; i += 2) {
+    const text = S[pieces[i + 1]];
+    out.push(pieces[i] ? h("code", pieces[i] === 2 && { class: "line", tabindex: 0 }, text) : text);
+  }
+  return out;
+}
+const listed = (title, tag, list) => list.length > 0 && [h("h4", null, title), h(tag, tag === "ul" && { class: "not" }, list.map((t) => h("li", null, t)))];
+
+// proofsOf are the observations that a verdict rests on: [when, who, what, where].
+function proofsOf(d) {
+  const out = [];
+  for (let i = 0; d && d.proofs && i < d.proofs.length; i += 4) out.push(texts(d.proofs.slice(i, i + 4)));
+  return out;
+}
+
+// claimOf is the card of a request.
+function claimOf(r) {
+  const d = r.detail, v = r.verdict, c = d && data.cards[d.card], proofs = proofsOf(d);
+  const para = (i, kind) => i > 0 && h("p", { class: kind }, S[i]);
+  return h("section", { class: "claim " + r.outcome },
+    h("h3", null, v.title || "Verdict " + v.id),
+    h("p", { class: "certainty" }, h("span", { class: "how" }, "How sure: "), h("span", { class: "badge " + SURE[r.how.sure] }, SURE[r.how.sure]), " ", c && S[c.sure],
+      c && c.atLeast === 1 && " There were more such requests than the files still have."),
+    c && h("div", { class: "columns" },
+      h("div", { class: "proofs" },
+        proofs.length > 0 && h("div", { class: "scroll" }, h("table", { class: "evidence" }, h("caption", null, "What this rests on"),
+          h("thead", null, h("tr", null, ["Time (UTC)", "Who tells", "What", "Where"].map((t) => h("th", { scope: "col" }, t)))),
+          h("tbody", null, proofs.map(([at, who, what, where]) => h("tr", null, h("td", { class: "when" }, at), h("th", { scope: "row" }, who), h("td", null, what), h("td", { class: "mono" }, where)))))),
+        texts(c.clocks).map((t) => h("p", { class: "note" }, t)), para(c.candidates, "more"),
+        c.context.length > 0 && [h("h4", null, "Also seen"), texts(c.context).map((t) => h("p", { class: "more" }, t))],
+        c.open > 0 && [h("h4", null, S[c.openLabel] || "Cannot be told"), para(c.open, "more")],
+        listed("Not", "ul", texts(c.not))),
+      c.do.length + c.find.length > 0 && h("div", { class: "steps" }, listed("Do now", "ol", c.do.map(stepOf)), listed("Find out", "ol", c.find.map(stepOf)))));
+}
 
 // facts are what is known of a request in a word each, [label, text] pairs.
 function facts(r) {
@@ -658,8 +691,8 @@ function facts(r) {
   add("Answer", r.status);
   add("Error", code(how.error));
   if (how.limit) add("Limit", `${S[how.timer]} ${round(how.limit)} (${S[how.timerKnown]})`);
-  add("Server", r.server);
-  add("Host", S[w.host]);
+  add("Server", r.server || S[w.host]);
+  if (r.server) add("Host", S[w.host]);
   add("Process", list(S[w.process], w.pid && "PID " + w.pid, S[w.pool] && "pool " + S[w.pool]));
   add("Traffic", ["", "a proxy's health test", "of another program"][w.traffic]);
   if (how.restarts) add("Repeated", plural(how.restarts, "time"));
@@ -682,16 +715,7 @@ function drawDetail(r) {
   for (let k = 0; d && d.diaries && k < d.diaries.length; k += 2) if ($("diary-" + d.diaries[k])) diaries.push(d.diaries.slice(k, k + 2));
   ui.detail.replaceChildren(...[
     h("p", { class: "address" }, h("b", null, r.method), " ", h("span", { class: "mono" }, r.url || "no address in the files")),
-    v && h("section", { class: "claim " + r.outcome },
-      h("h3", null, capital(v.title) || "Verdict " + v.id, !/[.!?]$/.test(v.title) && v.title && "."),
-      h("p", { class: "certainty" }, h("span", { class: "badge " + SURE[r.how.sure] }, SURE[r.how.sure]), " ",
-        h("span", { class: "rule", title: "Row of the decision table" }, v.id),
-        d && d.atLeast ? " There were more such requests than the files still have." : ""),
-      d && [
-        d.open > 0 && h("p", null, h("b", null, "Cannot be told from here: "), S[d.open].replace(/[.\s]*$/, ".")),
-        texts(d.context).map((t) => h("p", { class: "context" }, t)),
-        h("div", { class: "advice" }, bullets("Do now", texts(d.do), "do"), bullets("Find out", texts(d.find), "find"), bullets("Not", texts(d.not), "no")),
-      ]),
+    v && claimOf(r),
     h("dl", { class: "known" }, facts(r).map(([label, text]) => h("div", null, h("dt", null, label), h("dd", null, text)))),
     phaseTable(r),
     d ? tale(r, d) : h("p", { class: "note" }, `Event by event this report has the ${thousands(data.detailed)} requests that failed or took longest. `,
@@ -750,7 +774,6 @@ function gist(x) {
 }
 const coarse = (x) => x.from.coarse && x.kind > OMITTED;
 const timeOf = (x, decimals) => (x.at === null ? "" : clock(x.at, coarse(x) ? 0 : decimals));
-const wordsOf = (x) => (x.kind === END ? "" : x.text) + (x.took !== null ? (x.text ? ", " : "") + took(x.took) : "") + (x.kind === END ? x.text : "");
 
 // tale shows what all files tell of a request on one clock.
 function tale(r, d) {
@@ -764,7 +787,7 @@ function tale(r, d) {
       const since = x.at === null ? null : x.at - r.start, fuzzy = coarse(x);
       const gap = x.at === null || last === null || fuzzy ? "" : exact(x.at - last);
       if (x.at !== null && !fuzzy) last = x.at;
-      if (x.kind === OMITTED) return [h("tr", { class: "omitted" }, h("td", { colspan: 5 }, x.text))];
+      if (x.kind === OMITTED) return [h("tr", { class: "omitted" }, h("td", { colspan: 6 }, x.text))];
       return [eventRow(x, since, gap, r)];
     }));
   };
@@ -777,7 +800,7 @@ function tale(r, d) {
   const chips = labels.length > 1 && h("div", { class: "chips", role: "group", "aria-label": "Sources" }, labels.map(chip));
   return h("section", { class: "tale" }, h("div", { class: "tray" }, h("h3", null, "All sources on one clock"), chips),
     h("div", { class: "scroll" }, h("table", null,
-      h("thead", null, h("tr", null, [`Time, ${zone()}`, "Since start", "\u0394", "Source", "What it tells"].map((t) => h("th", { scope: "col" }, t)))), table)));
+      h("thead", null, h("tr", null, [`Time, ${zone()}`, "Since start", "\u0394", "Took", "Source", "What it tells"].map((t) => h("th", { scope: "col" }, t)))), table)));
 }
 
 // eventRow is a line of the tale. What is raw about it opens below it.
@@ -785,12 +808,13 @@ function eventRow(x, since, gap, r) {
   const toggle = button("", "Show all fields", null, { "aria-expanded": false, class: "event" });
   toggle.append(...[
     x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" }, x.head),
-    h("span", { class: x.link && "gist" }, wordsOf(x)), x.event && h("span", { class: "gist" }, gist(x)),
+    h("span", { class: x.link && "gist" }, x.text), x.event && h("span", { class: "gist" }, gist(x)),
   ].filter(Boolean).flatMap((e) => [e, " "]));
-  const tr = h("tr", { class: "line t" + x.kind + (x.key ? " keyed" : "") },
+  const tr = h("tr", { class: "line t" + x.kind + (x.key ? " keyed" : "") + (x.link && !x.key && !(x.level >= 1 && x.level <= 3) ? " lesser" : "") },
     h("td", { class: "n" }, timeOf(x, 4)),
     h("td", { class: "n" }, since === null || coarse(x) ? "" : exact(since)),
     h("td", { class: "n soft" }, gap),
+    h("td", { class: "n" }, x.took === null ? "" : took(x.took)),
     h("td", null, h("span", { class: "src", title: x.from.path }, x.from.label)),
     h("td", null, toggle));
   tr.addEventListener("click", (e) => {
@@ -817,36 +841,41 @@ function raw(x) {
   const known = list.length;
   for (let i = 0; i + 1 < x.fields.length; i += 2) list.push(h("div", { class: "field" }, h("dt", null, x.fields[i]), h("dd", null, x.fields[i + 1])));
   const none = list.length === known && x.event !== undefined && h("p", { class: "soft" }, "The event has no fields.");
-  return h("tr", { class: "raw" }, h("td", { colspan: 5 }, h("dl", null, list), none));
+  return h("tr", { class: "raw" }, h("td", { colspan: 6 }, h("dl", null, list), none));
 }
 
 // markdown is what is known of a request for a ticket.
 function markdown(r) {
   const esc = (s) => String(s).replace(/[\\`*|[\]<~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])/g, "\\$&").replace(/\s+/g, " ");
   const v = r.verdict, d = r.detail, out = [];
+  const span = (t) => { // a code span of a text, whatever it holds
+    const mark = "`".repeat(Math.max(0, ...(t.match(/`+/g) || []).map((m) => m.length)) + 1);
+    return mark + (/^`|`$/.test(t) ? ` ${t} ` : t) + mark;
+  };
   const line = (cells) => "| " + cells.join(" | ") + " |";
   const table = (head, list) => out.push("", line(head), line(head.map(() => "---")), ...list.map((c) => line(c.map(esc))));
   out.push(`### ${r.id} ${r.outcome}${r.status ? ", " + r.status : ""}: ${esc(r.method)} ${esc(r.url)}`, "");
-  if (v) out.push(`**${esc(capital(v.title) || v.id)}** (${SURE[r.how.sure]})`, "");
+  const c = v && d && data.cards[d.card];
+  if (v) {
+    out.push(`**${esc(v.title || v.id)}**`, "", `How sure: ${SURE[r.how.sure]}. ${c ? esc(S[c.sure]) : ""}`.trim());
+  }
+  if (c) {
+    const proofs = proofsOf(d);
+    if (proofs.length) table(["time, UTC", "who tells", "what", "where"], proofs);
+    for (const t of texts(c.clocks)) out.push("", esc(t));
+    const step = (p) => stepOf(p).map((x) => (typeof x === "string" ? esc(x) : " " + span(x.textContent) + " ")).join("").replace(/  +/g, " ").trim();
+    const list = (title, items, bullet) => items.length && out.push("", `**${title}**`, "", ...items.map((t, i) => (bullet || i + 1 + ". ") + t));
+    list("Do now", c.do.map(step));
+    list("Find out", c.find.map(step));
+    list("Not", texts(c.not).map(esc), "- ");
+    if (c.open) out.push("", `**${esc(S[c.openLabel] || "Cannot be told")}:** ${esc(S[c.open])}`);
+  }
+  out.push("");
   for (const [label, text] of facts(r)) out.push(`- ${label}: ${esc(text)}`);
-  if (r.steps.length) {
-    table(["phase", "since start", "took", "outcome", "error"], r.steps.map((p) =>
-      [S[p.word], p.start === null ? "" : exact(p.start - r.start), p.took === null ? "no end" : took(p.took), OUTCOMES[p.outcome], code(p.error)]));
-  }
-  if (d && d.tale.length) {
-    // What happened in all its parts is in the report: a ticket has the phases, what the verdict rests on, what reports
-    // trouble, and the events at both ends.
-    const ends = 12, lines = d.tale.map(lineOf), events = lines.filter((x) => x.kind === EVENT);
-    const some = new Set([...events.slice(0, ends), ...events.slice(-ends)]);
-    const told = lines.filter((x) => x.kind !== EVENT || x.key || some.has(x) || (x.level >= 1 && x.level <= 3));
-    table([`time, ${zone()}`, "since start", "source", "what it tells"], told.map((x) =>
-      [timeOf(x, 3), x.at === null || coarse(x) ? "" : exact(x.at - r.start), x.from.label, [x.head, wordsOf(x), gist(x)].filter(Boolean).join(" ")]));
-    if (told.length < lines.length) out.push("", `And ${plural(lines.length - told.length, "more event")} in between, which the report has.`);
-  }
-  if (d) {
-    for (const [title, list] of [["Do now", d.do], ["Find out", d.find], ["Not", d.not]]) {
-      if (list) out.push("", `**${title}**`, "", ...texts(list).map((t) => "- " + esc(t)));
-    }
+  const b = r.behind, steps = r.steps.map((p) => [p, input(r.who.input).label]).concat(b ? b.steps.map((p) => [p, input(b.input).label]) : []);
+  if (steps.length) {
+    table(["phase", "by", "since start", "took", "outcome", "error"], steps.map(([p, by]) =>
+      [S[p.word], by, p.start === null ? "" : exact(p.start - r.start), p.took === null ? "no end" : took(p.took), OUTCOMES[p.outcome], code(p.error)]));
   }
   return out.join("\n") + "\n";
 }
