@@ -54,6 +54,8 @@ type secretCheck struct {
 	places []string // file:line: rule
 	more   int      // places beyond those listed
 	bad    int      // files with any
+
+	unpacked int64 // bytes of containers in containers
 }
 
 // mostPlaces is how many places are listed.

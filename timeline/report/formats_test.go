@@ -46,16 +46,16 @@ var (
 		"requests[].timer":                 {"name", "ms", "source"},
 		"requests[].connection":            {"local", "remote", "reused", "age_ms", "idle_ms"},
 		"requests[].verdict":               {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context", "at_least"},
-		"requests[].verdict.evidence[]":    {"input", "time", "text"},
+		"requests[].verdict.evidence[]":    {"input", "time", "text", "line", "record"},
 		"requests[].verdict.rejected[]":    {"id", "why"},
-		"requests[].related[]":             {"input", "kind", "by", "confidence", "time", "text"},
+		"requests[].related[]":             {"input", "kind", "by", "confidence", "time", "text", "line", "record"},
 		"summary":                          {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed", "unjoined", "counted"},
 		"summary.counted":                  {"ok", "failed", "cancelled"},
 		"requests[].behind":                {"input", "start", "duration_ms", "status", "substatus", "phases"},
 		"requests[].behind.phases[]":       {"name", "start", "duration_ms", "outcome", "error", "detail"},
 		"discoveries[]":                    {"machine", "verdict"},
 		"discoveries[].verdict":            {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context", "at_least"},
-		"discoveries[].verdict.evidence[]": {"input", "time", "text"},
+		"discoveries[].verdict.evidence[]": {"input", "time", "text", "line", "record"},
 		"discoveries[].verdict.rejected[]": {"id", "why"},
 		"requests[].behind.phases[].error": {"code", "hex", "name"},
 		"summary.verdicts[]":               {"id", "title", "count"},
@@ -76,7 +76,8 @@ func full() *Analysis {
 	r.Connection.Reused, r.Connection.Opened, r.Connection.Idle = true, r.Start.Add(-time.Second), ms(250.5)
 	r.Behind = &timeline.Behind{Start: r.Start, End: r.End, Took: time.Second, Status: 200, Phases: r.Phases[2:]}
 	a.Discoveries = []timeline.Discovery{{Machine: &timeline.Machine{Name: "ARR01"}, Verdict: r.Verdict}}
-	r.Related = []timeline.Related{{Input: 0, Kind: "iis-log", By: "log_id", Confidence: timeline.Certain, Time: r.End, Text: "502.3"}}
+	r.Related = []timeline.Related{{Input: 0, Kind: "iis-log", By: "log_id", Confidence: timeline.Certain, Time: r.End, Text: "502.3", Place: timeline.Place{Line: 23, Record: 1 << 60}}}
+	r.Verdict.Evidence[0].Place = timeline.Place{Line: 7, Record: 1234}
 	return a
 }
 
