@@ -87,8 +87,7 @@ func (x *scene) lookOutage(o *outage) {
 	x.say("pool name", commandWord(o.pool))
 	x.say("machine", x.front.called())
 	x.say("at", clockTime(o.first, "15:04:05"))
-	x.say("from", clockTime(from, "15:04"))
-	x.say("to", clockTime(to, "15:04"))
+	x.say("span", clockTime(from, "15:04")+" to "+clockTime(to, "15:04")+" UTC")
 	switch {
 	case o.pool == "":
 		x.lookAddress(o)

@@ -888,7 +888,7 @@ func (h *httpSys) http2(ev *decode.Event) {
 // What it means.
 
 // eventLogs is where the reasons of a pool's state are written.
-const eventLogs = "from this machine get System.evtx and Application.evtx for {from} to {to} UTC (source WAS, and crashes)"
+const eventLogs = "from this machine get System.evtx and Application.evtx for {span} (source WAS, and crashes)"
 
 // serverRules are for requests of the server side, by what HTTP.sys says.
 var serverRules = []rule{
@@ -901,7 +901,7 @@ var serverRules = []rule{
 			{"Q1", 0, 0, "pool switched off: that is AppOffline or Disabled"},
 		},
 		doNow:   []string{"find the slow requests before making the queue longer: a longer queue is a longer wait"},
-		findOut: []string{"on this machine: appcmd list requests; a dump of the worker process", "HTTPERR and the IIS log for {from} to {to} UTC"},
+		findOut: []string{"on this machine: appcmd list requests; a dump of the worker process", "HTTPERR and the IIS log for {span}"},
 	},
 	{
 		reasons: []string{"AppPoolTimer"},
@@ -959,7 +959,7 @@ var serverRules = []rule{
 		id: "R7", all: factSendError, unsure: lost,
 		title:   "the answer could not be delivered: the connection to {client} was gone",
 		open:    "who ended it: the client, or something on the way",
-		findOut: []string{"the log of {client} for {from} to {to} UTC; if it is a proxy, its time-out"},
+		findOut: []string{"the log of {client} for {span}; if it is a proxy, its time-out"},
 	},
 	{
 		id: "HTTP-5xx", phases: []PhaseName{""}, all: factHeaders,
@@ -973,24 +973,24 @@ var serverRules = []rule{
 		id:      "NE", unsure: ^fact(0),
 		title:   "the connection to {client} ended with the request open",
 		open:    "who ended it: the client, the application or something on the way; HTTP.sys writes Connection_Dropped for all, and the client may have had its answer",
-		findOut: []string{"the log of {client} for {from} to {to} UTC", "the IIS log and Failed Request Tracing of this machine for {from} to {to} UTC"},
+		findOut: []string{"the log of {client} for {span}", "the IIS log and Failed Request Tracing of this machine for {span}"},
 	},
 	{
 		id: "NE", phases: []PhaseName{PhaseProcess}, unsure: ^fact(0),
 		title:   "the connection ended on this side before there was an answer, {where}",
 		open:    "whether the application closed it, or the worker process ended",
-		findOut: []string{"the application's log, and System.evtx and Application.evtx for {from} to {to} UTC"},
+		findOut: []string{"the application's log, and System.evtx and Application.evtx for {span}"},
 	},
 	{
 		id: "NE", phases: []PhaseName{PhaseSend}, unsure: ^fact(0),
 		title:   "the connection ended on this side {where}",
 		open:    "whether the application broke the answer off, or only the event of its end is missing",
-		findOut: []string{"the application's log, and the IIS log of this machine for {from} to {to} UTC"},
+		findOut: []string{"the application's log, and the IIS log of this machine for {span}"},
 	},
 	{
 		id: "NE", unsure: ^fact(0),
 		title:   "the request failed {where}, and {the files} not tell why",
-		findOut: []string{"HTTPERR and the IIS log of this machine for {from} to {to} UTC"},
+		findOut: []string{"HTTPERR and the IIS log of this machine for {span}"},
 	},
 }
 

@@ -508,7 +508,11 @@ func (x *scene) replacer() filler {
 	if f.loops || f.tries == 0 && strings.EqualFold(name, "localhost") {
 		loopback = "; or [::1] was tried first, where nobody listens"
 	}
-	from, to := x.span()
+	span := "that time"
+	if !r.Start.IsZero() {
+		from, to := x.span()
+		span = from + " to " + to + " UTC"
+	}
 	return append(x.words,
 		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
 		"{loopback}", loopback, "{others}", f.others(r.Error),
@@ -519,7 +523,7 @@ func (x *scene) replacer() filler {
 		"{unsent}", either(max(len(r.Attempts), 1), "the request was never sent", "the request was not sent this time"),
 		"{doing}", r.doing(), "{while}", r.while(), "{what}", r.what(),
 		"{at}", clockTime(end, "15:04:05"),
-		"{from}", from, "{to}", to,
+		"{span}", span,
 		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 		"{client}", cmp.Or(hostName(r.Client), "the client"), "{where}", whereAtServer[r.Phase],
 	)

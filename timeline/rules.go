@@ -113,7 +113,7 @@ var rules = []rule{
 			{"C1", 0, 0, "closed port: that is 10061"},
 		},
 		doNow:   []string{"only if the page is known to be slow, raise {timeout}"},
-		findOut: []string{"get the IIS log, HTTPERR and Failed Request Tracing of the content server for {from} to {to} UTC"},
+		findOut: []string{"get the IIS log, HTTPERR and Failed Request Tracing of the content server for {span}"},
 	},
 	{
 		id: "T4", codes: []Code{10060}, all: factText,
@@ -136,7 +136,7 @@ var rules = []rule{
 			{"C1", 0, 0, "closed port: that is 10061"},
 		},
 		doNow:   []string{"send the request again; if the first one after a pause fails, let the proxy keep connections idle for a shorter time than the server"},
-		findOut: []string{"get HTTPERR, System and Application event logs of the content server for {from} to {to} UTC"},
+		findOut: []string{"get HTTPERR, System and Application event logs of the content server for {span}"},
 	},
 
 	// The name.
@@ -394,7 +394,7 @@ var rules = []rule{
 			{"T1", 0, 0, "slow page: WinHTTP's own timer is 1460"},
 		},
 		doNow:   []string{"send the request again; if small requests get through and large ones do not, look for a tunnel or firewall with a smaller packet size (MTU)"},
-		findOut: []string{"record packets at both ends: does what is sent arrive", "did {address} restart or change its address between {from} and {to} UTC"},
+		findOut: []string{"record packets at both ends: does what is sent arrive", "did {address} restart or change its address around {span}"},
 	},
 	{
 		id: "T6", phases: transferring, codes: deadCodes, any: established, none: factPeerClosed | factPeerReset | factHeaders,

@@ -169,7 +169,7 @@ var leftRules = []rule{
 			moduleNotSlow,
 		},
 		doNow:   []string{"update the ASP.NET Core Module (newer versions answer 400 when the client has gone)"},
-		findOut: []string{"the client's own log, or the portal's metrics for {from} to {to} UTC: did it give up", platformLogs},
+		findOut: []string{"the client's own log, or the portal's metrics for {span}: did it give up", platformLogs},
 	},
 }
 
@@ -229,7 +229,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"C1", 0, 0, "application down: that is 12029"},
 		},
 		doNow:   []string{"look at requestTimeout of the aspNetCore element in web.config of {machine}"},
-		findOut: []string{getConfig, "what changed in web.config and applicationHost.config before {from} UTC", getFREB},
+		findOut: []string{getConfig, "what changed in web.config and applicationHost.config before it failed", getFREB},
 	},
 
 	// No connection.
@@ -363,7 +363,7 @@ var coreRules = slices.Concat(eitherSide, leftRules, alsoCancelled(leftRules), [
 			{"T1", 0, 0, "slow server: no timer ran out"},
 		},
 		doNow:   []string{"use one HttpClient for all calls, so that connections are used again"},
-		findOut: []string{"in the portal: Diagnose and solve problems, SNAT Port Exhaustion and TCP Connections, for {from} to {to} UTC"},
+		findOut: []string{"in the portal: Diagnose and solve problems, SNAT Port Exhaustion and TCP Connections, for {span}"},
 	},
 
 	// TLS that only fails here.
@@ -428,7 +428,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 			{"T7", 0, 0, "slow application: the pipe ended first"},
 		},
 		doNow:   []string{"let Node keep idle connections longer than iisnode does: server.keepAliveTimeout = 35000, or set maxNamedPipePooledConnectionAge of the iisnode element below 5000"},
-		findOut: []string{"the log of iisnode (folder iisnode below the site), and the IIS log for {from} to {to} UTC: at which pace does it come"},
+		findOut: []string{"the log of iisnode (folder iisnode below the site), and the IIS log for {span}: at which pace does it come"},
 	},
 	{
 		id: "A1", see: []clue{platformLimit, platformStatus},
@@ -462,7 +462,7 @@ var servedRules = slices.Concat(eitherSide, []rule{
 		open:    "how much it had: the metrics of the plan tell, and are not here",
 		near:    []neighbour{{"A1", 0, 0, "limit of 230 s: it ended earlier"}},
 		doNow:   []string{"restart the application, or scale the plan up"},
-		findOut: []string{"export from the portal for {from} to {to} UTC: CPU time, memory working set, average response time, requests, Http 5xx"},
+		findOut: []string{"export from the portal for {span}: CPU time, memory working set, average response time, requests, Http 5xx"},
 	},
 	{
 		id: "Q10", statuses: []string{"503.4"}, unless: []clue{onPlatform},

@@ -9,6 +9,6 @@ var loadRules = []rule{
 		open:    "what used it: this application, or another one of the plan",
 		near:    []neighbour{{"A1", 0, 0, "limit of 230 s: it ended earlier"}},
 		doNow:   []string{"scale the plan up or out"},
-		findOut: []string{"export from the portal for {from} to {to} UTC: CPU time, average response time, requests, Http 5xx of each application of the plan"},
+		findOut: []string{"export from the portal for {span}: CPU time, average response time, requests, Http 5xx of each application of the plan"},
 	},
 }

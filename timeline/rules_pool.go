@@ -100,7 +100,7 @@ var poolRules = []rule{
 		id: "Q7", reasons: []string{"AppShutdown"}, see: []clue{turnedAway, cpuLimit, cpuKills}, proof: []clue{turnedAway, cpuLimit, cpuKills},
 		title:   "application pool {pool} was shut down at its limit of processor time ({cpu limit})",
 		doNow:   []string{"raise the limit, or let it only slow the pool down: appcmd set apppool /apppool.name:{pool name} /cpu.action:Throttle; it starts again after the interval, or " + startPool},
-		findOut: []string{"{get}", "which pages take the time: the IIS log for {from} to {to} UTC, and a dump while the processor is busy"},
+		findOut: []string{"{get}", "which pages take the time: the IIS log for {span}, and a dump while the processor is busy"},
 	},
 	{
 		id: "NE", reasons: []string{"AppShutdown"}, see: []clue{turnedAway, cpuLimit, cpuOpen},
@@ -179,7 +179,7 @@ var poolRules = []rule{
 		open:    "why so many are open at once: mostly some are slow",
 		near:    []neighbour{{"Q4", 0, 0, "queue of the pool full: that is QueueFull in HTTPERR"}},
 		doNow:   []string{"find the slow requests before raising serverRuntime/appConcurrentRequestLimit"},
-		findOut: []string{"on this machine: appcmd list requests; the IIS log for {from} to {to} UTC, by time-taken"},
+		findOut: []string{"on this machine: appcmd list requests; the IIS log for {span}, by time-taken"},
 	},
 	{
 		id: "Q6", statuses: []string{"503.3"},
@@ -187,7 +187,7 @@ var poolRules = []rule{
 		open:    "why its threads are busy: mostly slow pages, or calls that they wait for",
 		near:    []neighbour{{"Q4", 0, 0, "queue of the pool full: that is QueueFull in HTTPERR"}},
 		doNow:   []string{"find the slow pages before raising httpRuntime/appRequestQueueLimit or, in integrated mode, requestQueueLimit"},
-		findOut: []string{"on this machine: appcmd list requests; a dump of w3wp.exe; the IIS log for {from} to {to} UTC"},
+		findOut: []string{"on this machine: appcmd list requests; a dump of w3wp.exe; the IIS log for {span}"},
 	},
 
 	// A worker process let go of requests.
@@ -226,7 +226,7 @@ var poolRules = []rule{
 		title:   "the client {client} left before a worker process had taken its request",
 		open:    "how long it had waited: compare with the time-out of the client or proxy in front",
 		near:    []neighbour{notOffline},
-		findOut: []string{"the log of {client} for {from} to {to} UTC, and the slow requests of this machine at that time"},
+		findOut: []string{"the log of {client} for {span}, and the slow requests of this machine at that time"},
 	},
 }
 
@@ -236,25 +236,25 @@ var aloneRules = []rule{
 		id: "Q3", seeAny: []clue{poolIdentity, identityOff},
 		title:   "at {at} UTC application pool {pool} could not run{account trouble}",
 		doNow:   []string{"{mend account}; then " + startPool},
-		findOut: []string{"HTTPERR of {machine} for {from} to {to} UTC: which requests were refused"},
+		findOut: []string{"HTTPERR of {machine} for {span}: which requests were refused"},
 	},
 	{
 		id: "Q12", see: []clue{poolDisabled, moduleFailed},
 		title:   "at {at} UTC IIS switched off application pool {pool}: native module {module} does not load{bitness}",
 		doNow:   []string{"repair or remove module {module} (appcmd list module; appcmd uninstall module), then " + startPool},
-		findOut: []string{"HTTPERR of {machine} for {from} to {to} UTC: which requests were refused"},
+		findOut: []string{"HTTPERR of {machine} for {span}: which requests were refused"},
 	},
 	{
 		id: "Q13", see: []clue{poolDisabled, memoryLimit}, unless: []clue{poolCrashed, poolHung},
 		title:   "at {at} UTC IIS switched off application pool {pool}, which had reached {memory limit} {times} times before",
 		doNow:   []string{"raise the limit if the machine has the memory (0 = none): appcmd set apppool /apppool.name:{pool name} /recycling.periodicRestart.{memory setting}:0; then " + startPool},
-		findOut: []string{"HTTPERR of {machine} for {from} to {to} UTC: which requests were refused"},
+		findOut: []string{"HTTPERR of {machine} for {span}: which requests were refused"},
 	},
 	{
 		id: "Q1", see: []clue{poolDisabled, poolCrashed},
 		title:   "at {at} UTC IIS switched off application pool {pool} after {crashes}",
 		doNow:   []string{mendFirst},
-		findOut: []string{"HTTPERR of {machine} for {from} to {to} UTC: which requests were refused", nextCrash},
+		findOut: []string{"HTTPERR of {machine} for {span}: which requests were refused", nextCrash},
 	},
 	{
 		id: "NE", see: []clue{noKernelRoom},

@@ -46,7 +46,7 @@ func (x *scene) wanted(behind, here []Kind) []string {
 		if !timed {
 			return ""
 		}
-		return " for {from} to {to} UTC"
+		return " for {span}"
 	}
 	if names, timed := list(behind, x.back, x.behind); len(names) > 0 {
 		of := "{address}"

@@ -109,6 +109,10 @@ func checkPlaces(t *testing.T, res *timeline.Result, in *incident.Input, number 
 			if q.Record > uint64(len(events)) || events[q.Record-1].Name != "MODULE_SET_RESPONSE_ERROR_STATUS" {
 				t.Errorf("%s has %d events; %d does not tell %q", in.Path, len(events), q.Record, q.Text)
 			}
+		case timeline.KindText:
+			if q.Line == 0 || !strings.Contains(q.Text, fmt.Sprintf(" line %d: ", q.Line)) {
+				t.Errorf("%s: line %d of %q", in.Path, q.Line, q.Text)
+			}
 		case timeline.KindConfig:
 			if q.Line == 0 || !strings.Contains(lines[q.Line-1], "<") && !strings.Contains(lines[q.Line-1], `="`) {
 				t.Errorf("%s, line %d does not tell %q", in.Path, q.Line, q.Text)

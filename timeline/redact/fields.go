@@ -119,16 +119,50 @@ func HeaderRule(name string, mode Mode) string {
 // number of a handle.
 func Tells(value string) bool { return !isNothing([]byte(value)) && !isHandle([]byte(value)) }
 
-// LearnHeader notes the names that the value of a header holds, as [Redactor.Header] sees them.
+// LearnHeader notes the names that the value of a header holds.
 func (r *Redactor) LearnHeader(name, value string) {
-	if r.Mode() < Identities || value == "" || len(value) > 1024 || len(name) == 0 {
+	if r.Mode() < Identities || len(value) > maxLearntText {
 		return
 	}
-	switch identityHeader([]byte(name)) {
-	case Host:
+	switch kind := identityHeader([]byte(name)); {
+	case kind == Host:
 		r.learnHost(value)
-	case User:
+	case kind == User:
 		r.learnUser(value)
+	case kind == via, strings.EqualFold(name, "X-Forwarded-For"):
+		for hop := range strings.SplitSeq(value, ",") {
+			words := strings.Fields(hop)
+			if kind == via && len(words) > 0 { // the protocol
+				words = words[1:]
+			}
+			if len(words) > 0 {
+				r.learnHost(words[0])
+			}
+		}
+	}
+}
+
+// maxLearntText bounds the texts in which names are looked for that are to be learnt.
+const maxLearntText = 16 << 10
+
+// LearnText notes the names in a text that are sure to be some: those in headers, each in a line, and in URLs.
+func (r *Redactor) LearnText(text string) {
+	if r.Mode() < Identities || len(text) > maxLearntText {
+		return
+	}
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			r.LearnHeader(name, strings.TrimSpace(value))
+		}
+	}
+	b, s := []byte(text), scanner{}
+	for i, c := range b {
+		if c != ':' && c != '%' {
+			continue
+		}
+		if h, ok := s.authority(b, 0, i); ok {
+			r.learnHost(text[h.start+bytes.LastIndexByte(b[h.start:h.end], '@')+1 : h.end])
+		}
 	}
 }
 

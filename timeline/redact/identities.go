@@ -440,28 +440,51 @@ func namesSomebody(sid string) bool {
 }
 
 // profiles are the folders that hold one of each user.
-var profiles = [...]string{"users", "documents and settings"}
+var profiles = [...]string{"users", "documents and settings", home}
+
+// home is the folder of Unix, as it is written there: /Home/Index is mostly a page.
+const home = "home"
 
 // userSegment returns where the name of a user ends that a path has at i: C:\Users\x\...
 func userSegment(b []byte, i int) (end int, ok bool) {
 	dir := i
-	for dir > 0 && (b[dir-1] == '\\' || b[dir-1] == '/') {
+	for dir > 0 && isSeparator(rune(b[dir-1])) {
 		dir--
 	}
 	if dir == i {
 		return i, false
 	}
-	found := false
 	for _, p := range profiles {
-		if hasSuffixFold(b[:dir], p) {
-			at := dir - len(p)
-			found = at > 0 && (b[at-1] == '\\' || b[at-1] == '/')
-		}
-		if found {
+		at := dir - len(p)
+		if at > 0 && isSeparator(rune(b[at-1])) && hasSuffixFold(b[:dir], p) && (p != home || string(b[at:dir]) == p && !isInURL(b, at)) {
 			return segmentEnd(b, i), true
 		}
 	}
 	return i, false
+}
+
+// isInURL reports whether the part of a path at i is of a URL of the web, or of a request: GET /home/index.
+func isInURL(b []byte, i int) bool {
+	const most = 1024
+	start := i
+	for start > 0 && i-start < most && !isSpace(b[start-1]) && strings.IndexByte("\"'<>()[]{}|", b[start-1]) < 0 {
+		start--
+	}
+	if hasPrefixFold(b[start:i], "http://") || hasPrefixFold(b[start:i], "https://") {
+		return true
+	}
+	if start == 0 || b[start-1] != ' ' {
+		return false
+	}
+	word := start - 1
+	for word > 0 && b[word-1] >= 'A' && b[word-1] <= 'Z' {
+		word--
+	}
+	switch string(b[word : start-1]) {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS":
+		return true
+	}
+	return false
 }
 
 // segmentEnd returns where a part of a path ends. It holds blanks only if the path goes on behind it.

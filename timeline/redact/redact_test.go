@@ -330,6 +330,55 @@ func TestManyNames(t *testing.T) {
 	}
 }
 
+// What headers and URLs tell to be the name of a machine goes from texts without any of these as well.
+func TestLearnText(t *testing.T) {
+	for _, text := range []string{
+		"GET / HTTP/1.1\r\nHost: canaryhost:8080\r\nAccept: */*", "Via: 1.1 canaryhost (squid/6.6), 1.0 other", "X-Forwarded-For: 10.0.0.1, canaryhost",
+		"asked http://bob:pw@canaryhost:80/x", "u=https%3A%2F%2Fcanaryhost%2Fx",
+	} {
+		for _, mode := range []Mode{Identities, Strict} {
+			r := New(mode, testKey)
+			r.LearnText(text)
+			if got := r.Text("1 request failed: CANARYHOST sent no answer"); strings.Contains(strings.ToLower(got), "canary") {
+				t.Errorf("%v: after %q: %s", mode, text, got)
+			}
+		}
+		r := New(Secrets, testKey)
+		r.LearnText(text)
+		if got := r.Text("canaryhost"); got != "canaryhost" {
+			t.Errorf("secrets: %s", got)
+		}
+	}
+}
+
+// The folders of users, wherever a text names them.
+func TestHomes(t *testing.T) {
+	for _, mode := range []Mode{Identities, Strict} {
+		for _, s := range []string{
+			"open /home/canary/x.etl: permission denied", "file:///home/canary", "/var/home/canary/x", "/export/home/canary", "../../home/canary/net.etl",
+			"/home/canary", `C:\Users\canary\x`, "/Users/canary/x", `\\wsl$\Ubuntu\home\canary\x`, "(/home/canary)",
+		} {
+			r := New(mode, testKey)
+			for i, got := range []string{r.Text(s), r.Path(s), r.Field("FileName", s)} {
+				if strings.Contains(got, "canary") || r.Text(got) != got && mode < Strict {
+					t.Errorf("%v: %d: %q is %q", mode, i, s, got)
+				}
+			}
+			r = New(mode, testKey)
+			r.Learn(Path, s)
+			if got := r.Text("by canary"); strings.HasPrefix(s, "/home") && strings.Contains(got, "canary") {
+				t.Errorf("%v: after %q: %s", mode, s, got)
+			}
+		}
+	}
+	r := New(Identities, testKey)
+	for _, s := range []string{"http://localhost/home/index", "GET /home/index HTTP/1.1", "/Home/Index", "at home/work"} {
+		if got := r.Text(s); got != s {
+			t.Errorf("%q is %q", s, got)
+		}
+	}
+}
+
 func TestStrict(t *testing.T) {
 	r := New(Strict, testKey)
 	r.Learn(Host, "WEB02")

@@ -79,13 +79,6 @@ func (r *Redactor) Path(s string) string {
 	case r.Mode() < Identities || s == "":
 		return r.Text(s)
 	case r.mode < Strict:
-		if rest, ok := strings.CutPrefix(s, "/home/"); ok {
-			user, rest, _ := strings.Cut(rest, "/")
-			if rest != "" {
-				rest = "/" + r.Text(rest)
-			}
-			return "/home/" + r.account(user) + rest
-		}
 		if s[0] == '/' { // of a URL, it would seem
 			s = r.Text("." + s)[1:]
 		} else {
@@ -152,9 +145,10 @@ func (r *Redactor) Learn(kind Kind, name string) {
 	case User:
 		r.learnUser(name)
 	case Path:
-		if rest, ok := strings.CutPrefix(name, "/home/"); ok {
-			user, _, _ := strings.Cut(rest, "/")
-			r.learnUser(user)
+		for i := range name {
+			if end, ok := userSegment([]byte(name), i); ok {
+				r.learnUser(name[i:end])
+			}
 		}
 		if r.mode >= Strict {
 			for _, part := range strings.FieldsFunc(name, isSeparator) {

@@ -55,7 +55,7 @@ type proof struct {
 	When   string   // of day, as finely as the file tells; "" = unknown
 	Label  string   // ARR trace, server log
 	Text   string
-	Source string // file, with folders as far as they are needed, and place: ARR01/u_ex260718.log:5; System.evtx #77, WAS 5002
+	Source string // file, with folders as far as they are needed, and place: ARR01/u_ex260718.log:5; System.evtx #77, WAS 5002; fr000012.xml, event 45
 	Path   string // of the input
 }
 
@@ -207,7 +207,14 @@ func (s *screen) proofs(rows []row) []proof {
 			}
 			continue
 		}
-		p := proof{Time: t.at, When: s.moment(t.input, t.at), Label: s.label(t.input), Text: t.text, Source: placed(s.name(t.input), t.place), Path: s.source(t.input)}
+		kind := timeline.KindETL
+		if in := s.inputAt(t.input); in != nil {
+			kind = timeline.Kind(in.Kind)
+		}
+		p := proof{
+			Time: t.at, When: s.moment(t.input, t.at), Label: s.label(t.input), Text: t.text,
+			Source: placed(s.name(t.input), t.place, kind), Path: s.source(t.input),
+		}
 		switch {
 		case p.Source == "":
 			p.Source = t.event
@@ -228,7 +235,7 @@ func (a *Analysis) tasks(steps []string, input int) []string {
 	}
 	elsewhere := strings.NewReplacer("this folder", "the folder of the other files", "run again", "analyze again", "this machine", machine)
 	out := make([]string, len(steps))
-	for i, t := range steps {
+	for i, t := range a.naming(steps, input) {
 		t = elsewhere.Replace(t)
 		if word, _, _ := strings.Cut(t, " "); !isProgram.MatchString(word) {
 			t = begun(t)
@@ -239,6 +246,24 @@ func (a *Analysis) tasks(steps []string, input int) []string {
 		if out[i] = instruction(t); isQuestion.MatchString(t) && !isCommand.MatchString(t) {
 			out[i] = strings.TrimRight(t, ".? ") + "?"
 		}
+	}
+	return out
+}
+
+// naming returns steps with the name of the application's stdout log, if there is one in the folder of an input.
+func (a *Analysis) naming(steps []string, input int) []string {
+	const log = "stdout log"
+	own := a.inputAt(input)
+	folder := func(in *Input) string { return strings.TrimSuffix(in.Path, shortPath(in.Path)) }
+	i := slices.IndexFunc(a.Inputs, func(in Input) bool {
+		return own != nil && in.Kind == string(timeline.KindOther) && strings.HasPrefix(shortPath(in.Path), "stdout") && folder(&in) == folder(own)
+	})
+	if i < 0 {
+		return steps
+	}
+	out := make([]string, len(steps))
+	for j, t := range steps {
+		out[j] = strings.Replace(t, log, log+" "+shortPath(a.Inputs[i].Path), 1)
 	}
 	return out
 }

@@ -427,6 +427,11 @@ func LearnDiary(r *redact.Redactor, d *Diary) {
 				r.Learn(redact.User, user)
 			}
 		}
+		for _, list := range []freb.Headers{q.Received, q.Forwarded, q.Answered} {
+			for _, h := range list {
+				r.LearnHeader(h.Name, h.Value)
+			}
+		}
 		for i := range q.Forwards {
 			r.Learn(redact.Farm, q.Forwards[i].Farm)
 			r.Learn(redact.Host, q.Forwards[i].Server)
@@ -441,6 +446,7 @@ func LearnDiary(r *redact.Redactor, d *Diary) {
 				r.LearnHeader(header.Value, f.Value)
 			} else {
 				r.LearnField(f.Name, f.Value)
+				r.LearnText(f.Value)
 			}
 		}
 	}

@@ -17,10 +17,11 @@ import (
 type redactor struct {
 	*redact.Redactor
 	schemas map[*schema.Event]exposure
+	rules   map[called]string
 }
 
 func newRedactor(r *redact.Redactor) *redactor {
-	return &redactor{Redactor: r, schemas: map[*schema.Event]exposure{}}
+	return &redactor{Redactor: r, schemas: map[*schema.Event]exposure{}, rules: map[called]string{}}
 }
 
 // An exposure says what events of a kind may hold that is masked, beside texts that rules look through.
@@ -182,6 +183,13 @@ func callings(fields []schema.Field, values iter.Seq[decode.Value]) func(*schema
 	return alone
 }
 
+func (r *redactor) callings(ev *decode.Event) func(*schema.Field) called {
+	if r.Redactor == nil || r.exposure(ev.Schema)&asPair == 0 {
+		return alone
+	}
+	return callings(ev.Schema.Fields, ev.Values())
+}
+
 // provider returns the name of an event's provider.
 func (r *redactor) provider(ev *decode.Event) string {
 	if r.Mode() < redact.Strict {
@@ -220,7 +228,7 @@ func (r *redactor) fields(dst []byte, ev *decode.Event) []byte {
 		return r.JSON(ev.AppendFields(dst), from)
 	}
 	dst = append(dst, '{')
-	name := callings(ev.Schema.Fields, ev.Values())
+	name := r.callings(ev)
 	i := 0
 	for v := range ev.Values() {
 		if i > 0 {
@@ -239,7 +247,7 @@ func (r *redactor) texts(ev *decode.Event) iter.Seq2[string, string] {
 		if ev.Schema == nil || r.hidesFields(ev) {
 			return
 		}
-		name := callings(ev.Schema.Fields, ev.Values())
+		name := r.callings(ev)
 		var scratch []byte
 		for v := range ev.Values() {
 			f := v.Field()
@@ -253,10 +261,20 @@ func (r *redactor) texts(ev *decode.Event) iter.Seq2[string, string] {
 
 // rule returns the rule by which values that are called so are masked; "" if they are not.
 func (r *redactor) rule(c called) string {
-	if rule := redact.HeaderRule(c.name, r.Mode()); rule != "" || c.header || r.Mode() < redact.Secrets {
+	rule, ok := r.rules[c]
+	if ok {
 		return rule
 	}
-	return redact.SecretField(c.name)
+	if rule = redact.HeaderRule(c.name, r.Mode()); rule == "" && !c.header && r.Mode() >= redact.Secrets {
+		rule = redact.SecretField(c.name)
+	}
+	if len(r.rules) >= 10_000 {
+		clear(r.rules) // hostile variety
+	}
+	if len(c.name) < 100 {
+		r.rules[c] = rule
+	}
+	return rule
 }
 
 // A fate says what becomes of a value.
@@ -274,14 +292,13 @@ const (
 // fate returns what becomes of v, and the rule by which it is hidden.
 func (r *redactor) fate(v decode.Value, c called) (is fate, rule string) {
 	f := v.Field()
+	if r.Redactor == nil || !f.Secret && !isText(f) || len(v.Bytes()) == 0 {
+		return stays, ""
+	}
 	rule = r.rule(c)
 	switch mode := r.Mode(); {
-	case r.Redactor == nil || len(v.Bytes()) == 0:
-		return stays, ""
 	case f.Secret:
 		return hidden, cmp.Or(rule, "credential")
-	case !isText(f):
-		return stays, ""
 	case isMade(v):
 		if rule != "" && f.In == schema.Struct {
 			return hidden, rule
@@ -390,7 +407,7 @@ func (r *redactor) message(dst []byte, ev *decode.Event) (out []byte, ok bool) {
 	}
 	if ev.Schema != nil && (r.Mode() >= redact.Identities || r.exposure(ev.Schema)&(asField|asPair|asBody) != 0) {
 		LearnEvent(r.Redactor, ev)
-		name := callings(ev.Schema.Fields, ev.Values())
+		name := r.callings(ev)
 		for v := range ev.Values() {
 			c := name(v.Field())
 			is, _ := r.fate(v, c)
@@ -458,7 +475,9 @@ func learnValues(r *redact.Redactor, values iter.Seq[decode.Value], name func(*s
 		case c.header:
 			r.LearnHeader(c.name, v.Text())
 		default:
-			r.LearnField(c.name, v.Text())
+			text := v.Text()
+			r.LearnField(c.name, text)
+			r.LearnText(text)
 		}
 	}
 }

@@ -72,9 +72,9 @@ func twoServers() *Analysis {
 	}
 	v.Title, v.Confidence = "ARR stopped waiting after 30 s; the content server needed 45.2 s", timeline.Certain
 	v.Evidence = append(v.Evidence[1:5:5],
-		timeline.Evidence{Input: 1, Time: day("16:50:51"), Text: r.Related[0].Text, Key: true},
-		timeline.Evidence{Input: 2, Time: day("16:51:06.24"), Text: r.Related[1].Text, Key: true},
-		timeline.Evidence{Input: 3, Time: day("16:51:06"), Text: r.Related[2].Text, Key: true})
+		timeline.Evidence{Input: 1, Time: day("16:50:51"), Text: r.Related[0].Text, Key: true, Place: timeline.Place{Line: 23}},
+		timeline.Evidence{Input: 2, Time: day("16:51:06.24"), Text: r.Related[1].Text, Key: true, Place: timeline.Place{Record: 45}},
+		timeline.Evidence{Input: 3, Time: day("16:51:06"), Text: r.Related[2].Text, Key: true, Place: timeline.Place{Line: 31}})
 	v.Open = ""
 	v.DoNow = []string{"if 45 s are normal for this page, raise the farm's time-out above them"}
 	v.FindOut = []string{"is 45 s normal for /time/?"}

@@ -151,8 +151,8 @@ func (s *screen) todo(v *timeline.Verdict, input int) {
 		s.numbered("Find out:", s.tasks(v.FindOut, input))
 		return
 	}
-	s.steps("Do now:", v.DoNow, 3)
-	s.steps("Find out:", v.FindOut, 3)
+	s.steps("Do now:", s.naming(v.DoNow, input), 3)
+	s.steps("Find out:", s.naming(v.FindOut, input), 3)
 }
 
 // numbered adds a labelled list.

@@ -146,16 +146,18 @@ func (s *screen) row(e timeline.Evidence, r *timeline.Request) row {
 
 // tells names what tells: the event of a log of events, else the file, with the line.
 func (t *row) tells() string {
-	return cmp.Or(t.event, placed(t.source, timeline.Place{Line: t.place.Line}))
+	return cmp.Or(t.event, placed(t.source, timeline.Place{Line: t.place.Line}, ""))
 }
 
-// placed writes a place behind the name of its file: u_ex260718.log:5, System.evtx #1234.
-func placed(file string, p timeline.Place) string {
+// placed writes a place behind the name of its file: u_ex260718.log:5; System.evtx #1234; fr000012.xml, event 45.
+func placed(file string, p timeline.Place, kind timeline.Kind) string {
 	switch {
 	case file == "" || file == ".":
 		return ""
 	case p.Line > 0:
 		return fmt.Sprintf("%s:%d", file, p.Line)
+	case p.Record > 0 && kind == timeline.KindFREB:
+		return fmt.Sprintf("%s, event %d", file, p.Record)
 	case p.Record > 0:
 		return fmt.Sprintf("%s #%d", file, p.Record)
 	}
