@@ -25,6 +25,7 @@ type Analysis struct {
 
 	Details *Details // of single requests; nil = not collected
 
+	names    []string         // see name
 	redactor *redact.Redactor // that was applied; nil = none
 	events   *redactor        // for events of details
 }

@@ -19,7 +19,7 @@ func TestPlaced(t *testing.T) {
 		{"net.etl", timeline.Place{}, timeline.KindETL, "net.etl"},
 		{"fr000012.xml", timeline.Place{Record: 45}, timeline.KindFREB, "fr000012.xml, event 45"},
 		{"fr000012.xml", timeline.Place{}, timeline.KindFREB, "fr000012.xml"},
-		{".", timeline.Place{Line: 23}, timeline.KindETL, ""}, // of no input
+		{"", timeline.Place{Line: 23}, timeline.KindETL, ""}, // of no input
 		{"", timeline.Place{Record: 1}, timeline.KindETL, ""},
 	} {
 		if got := placed(tt.file, tt.place, tt.kind); got != tt.want {
@@ -37,7 +37,7 @@ func TestNames(t *testing.T) {
 		{{"u.log", "u.log"}, {"old/u.log", "old/u.log"}, {"menu.log", "menu.log"}},
 		{{"/u.log", "/u.log"}, {"//u.log", "//u.log"}, {"a//u.log", "a//u.log"}},
 		{{"u.log", "u.log"}, {"u.log", "u.log"}}, // nothing tells them apart
-		{{"", "."}, {"a", "a"}, {"b/a", "b/a"}},
+		{{"", ""}, {"a", "a"}, {"b/a", "b/a"}},
 	} {
 		a := &Analysis{}
 		for _, in := range tt {

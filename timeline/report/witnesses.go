@@ -152,7 +152,7 @@ func (t *row) tells() string {
 // placed writes a place behind the name of its file: u_ex260718.log:5; System.evtx #1234; fr000012.xml, event 45.
 func placed(file string, p timeline.Place, kind timeline.Kind) string {
 	switch {
-	case file == "" || file == ".":
+	case file == "":
 		return ""
 	case p.Line > 0:
 		return fmt.Sprintf("%s:%d", file, p.Line)
@@ -167,21 +167,51 @@ func placed(file string, p timeline.Place, kind timeline.Kind) string {
 // name is the path of an input without the folders that nobody needs to tell it from the others: of two
 // u_ex260304.log it is ARR01/u_ex260304.log.
 func (a *Analysis) name(i int) string {
-	tidy := func(p string) string { return strings.ReplaceAll(p, `\`, "/") }
-	whole := tidy(a.source(i))
-	base := shortPath(whole)
-	name := base
-	for j := range a.Traces {
-		if !strings.HasSuffix(a.source(j), base) {
-			continue
-		}
-		other := tidy(a.source(j))
-		for other != whole && len(name) < len(whole) && (other == name || strings.HasSuffix(other, "/"+name)) {
-			folders := strings.TrimSuffix(whole[:len(whole)-len(name)], "/")
-			name = whole[strings.LastIndexByte(folders, '/')+1:]
-		}
+	if i < 0 || i >= len(a.Traces) {
+		return ""
 	}
-	return name
+	if a.names == nil {
+		paths := make([]string, len(a.Traces))
+		for j := range paths {
+			paths[j] = strings.ReplaceAll(a.source(j), `\`, "/")
+		}
+		a.names = shortNames(paths)
+	}
+	return a.names[i]
+}
+
+// shortNames returns as many of the last parts of each path as tell it from all others.
+func shortNames(paths []string) []string {
+	type ending struct {
+		parts []string // the last one first
+		index int
+	}
+	list := make([]ending, len(paths))
+	for i, p := range paths {
+		parts := strings.Split(p, "/")
+		slices.Reverse(parts)
+		list[i] = ending{parts, i}
+	}
+	// Those that have most in common are neighbours.
+	slices.SortFunc(list, func(x, y ending) int { return slices.Compare(x.parts, y.parts) })
+	names := make([]string, len(paths))
+	for i, e := range list {
+		need := 1
+		for _, j := range []int{i - 1, i + 1} {
+			if j < 0 || j >= len(list) || paths[list[j].index] == paths[e.index] {
+				continue
+			}
+			same := 0
+			for same < min(len(e.parts), len(list[j].parts)) && e.parts[same] == list[j].parts[same] {
+				same++
+			}
+			need = max(need, same+1)
+		}
+		last := slices.Clone(e.parts[:min(need, len(e.parts))])
+		slices.Reverse(last)
+		names[e.index] = strings.Join(last, "/")
+	}
+	return names
 }
 
 // inOrder sorts rows by time. What is cut to whole seconds was later than it says.
