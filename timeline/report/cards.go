@@ -79,9 +79,6 @@ func (a *Analysis) cards() []card {
 	return slices.Concat(told, found)
 }
 
-// answer is the sentence that leads, the first line of the terminal's answer.
-func (a *Analysis) answer() string { return a.telling(&page{width: cardWidth}).answer() }
-
 // card tells of a group.
 func (s *screen) card(g *group) card {
 	r := g.first()

@@ -374,7 +374,7 @@ func (b *diaryBuilder) facts() {
 		if b.total > 0 && b.total.Milliseconds() != h.TimeTaken.Milliseconds() {
 			note = "the events span " + diarySeconds(b.total)
 		}
-		add("Time taken", thousands(int(h.TimeTaken.Milliseconds()))+" ms", note)
+		add("Time taken", thousands(h.TimeTaken.Milliseconds())+" ms", note)
 	}
 	add("Started", diaryMoment(q.Start), when(q.NoStart, "first event; the start is missing"))
 	if q.NoEnd {

@@ -142,7 +142,7 @@ func (a *Analysis) htmlPage() *htmlPage {
 	s := a.telling(longPage())
 	p := &htmlPage{
 		Policy: "default-src 'none'; style-src " + sourceHash(style) + "; script-src " + sourceHash(appJS) +
-			"; img-src data:; base-uri 'none'; form-action 'none'",
+			"; base-uri 'none'; form-action 'none'",
 		Style:   template.HTML("<style>" + style + "</style>"),
 		Script:  template.HTML("<script>" + appJS + "</script>"),
 		Answer:  s.answer(),

@@ -20,7 +20,7 @@ import (
 // The data of the interactive part of the HTML report, as web/app.js reads it. It is written in one go, rows first, so
 // that nothing of it has to be held; what rows have in common is in tables behind them, that they refer to by index.
 //
-//	{"base": ms of 1970 that all times count from, "zone": minutes or null, "total": requests, "detailed": of these,
+//	{"base": ms of 1970 that all times count from, "zone": minutes or null, "total": requests, "detailed": of these, "beside": file,
 //	 "rows":     [[id, start, took, who, how, path, client, behind, step, gap, took, step, gap, took, ...], ...],
 //	 "details":  [{...}, ...],      of the requests that are told of event by event
 //	 "who":      [[...], ...],      whose request it is, see [party]
@@ -140,7 +140,8 @@ func (a *Analysis) htmlData(w io.Writer) error {
 	if d.base != 0 {
 		base = d.base.Time().UnixMilli()
 	}
-	d.print(`{"base":%d,"zone":%s,"total":%d,"detailed":%d`, base, zone, len(a.Requests), min(d.detailed.Len(), len(rows)))
+	d.print(`{"base":%d,"zone":%s,"total":%d,"detailed":%d,"beside":`, base, zone, len(a.Requests), min(d.detailed.Len(), len(rows)))
+	d.quote(a.Beside)
 	d.array("rows", len(rows), func() func(int) {
 		var last timeline.Request
 		number := 0
@@ -165,7 +166,7 @@ func (a *Analysis) htmlData(w io.Writer) error {
 	d.array("cards", len(d.cards.list), func(i int) { d.print("%s", d.cards.list[i]) })
 	d.array("codes", len(d.codes.list), func(i int) {
 		c := d.codes.list[i]
-		d.numbers(int(c), d.text(code(c)), d.text(winerr.Hex(uint32(c))))
+		d.wide(int64(c), int64(d.text(code(c))), int64(d.text(winerr.Hex(uint32(c)))))
 	})
 	labels := a.badges()
 	d.array("inputs", len(a.Inputs), func(i int) {
@@ -215,15 +216,20 @@ func (d *htmlDataWriter) array(name string, n int, element func(i int)) {
 }
 
 // numbers writes a list of numbers.
-func (d *htmlDataWriter) numbers(list ...int) {
-	buf := append(d.buf[:0], '[')
+func (d *htmlDataWriter) numbers(list ...int) { d.flush(appendNumbers(d.buf[:0], list)) }
+
+// wide writes a list with numbers that may need more than 32 bits, or all of these: codes, ids of processes, times.
+func (d *htmlDataWriter) wide(list ...int64) { d.flush(appendNumbers(d.buf[:0], list)) }
+
+func appendNumbers[N int | int64](dst []byte, list []N) []byte {
+	dst = append(dst, '[')
 	for i, n := range list {
 		if i > 0 {
-			buf = append(buf, ',')
+			dst = append(dst, ',')
 		}
-		buf = strconv.AppendInt(buf, int64(n), 10)
+		dst = strconv.AppendInt(dst, int64(n), 10)
 	}
-	d.flush(append(buf, ']'))
+	return append(dst, ']')
 }
 
 // quote writes a text as JSON that can stand in a script element.
@@ -364,8 +370,8 @@ func (d *htmlDataWriter) who(r *timeline.Request, origin string) int {
 }
 
 func (d *htmlDataWriter) party(p party) {
-	d.numbers(p.input, int(p.side), truthNumber(p.proxied), truthNumber(p.loose), int(p.traffic), int(p.pid),
-		p.process, p.pool, p.method, p.origin, p.server, p.host, p.queue)
+	d.wide(int64(p.input), int64(p.side), int64(truthNumber(p.proxied)), int64(truthNumber(p.loose)), int64(p.traffic), int64(p.pid),
+		int64(p.process), int64(p.pool), int64(p.method), int64(p.origin), int64(p.server), int64(p.host), int64(p.queue))
 }
 
 func (d *htmlDataWriter) how(r *timeline.Request) int {
@@ -390,8 +396,9 @@ func (d *htmlDataWriter) how(r *timeline.Request) int {
 }
 
 func (d *htmlDataWriter) course(c course) {
-	d.numbers(int(c.outcome), c.phase, c.status, c.sub, d.code(c.error), d.code(c.winhttp), c.verdict, int(c.confidence),
-		int(c.partial), c.restarts, c.timer, c.timerKnown, int(c.limit/time.Microsecond))
+	d.wide(int64(c.outcome), int64(c.phase), int64(c.status), int64(c.sub), int64(d.code(c.error)), int64(d.code(c.winhttp)),
+		int64(c.verdict), int64(c.confidence), int64(c.partial), int64(c.restarts), int64(c.timer), int64(c.timerKnown),
+		c.limit.Microseconds())
 }
 
 // A taleLine is a line of what the files tell of a request, in the order of time.

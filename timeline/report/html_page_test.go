@@ -189,7 +189,7 @@ func checkMarkup(t *testing.T, page string) {
 		t.Fatalf("%d styles, %d scripts, %d pieces of data", len(code["style"]), len(code["script"]), len(code["scriptapplication/json"]))
 	}
 	want := "default-src 'none'; style-src " + sourceHash(code["style"][0]) + "; script-src " + sourceHash(code["script"][0]) +
-		"; img-src data:; base-uri 'none'; form-action 'none'"
+		"; base-uri 'none'; form-action 'none'"
 	if policy != want {
 		t.Errorf("policy\n%s\nwant\n%s", policy, want)
 	}

@@ -159,7 +159,7 @@ func (in *Input) damageWords() []string {
 	var out []string
 	add := func(kind string, offset int64, detail string) {
 		if len(out) < most {
-			out = append(out, sentence(fmt.Sprintf("%s at offset %s: %s", kind, thousands(int(offset)), detail)))
+			out = append(out, sentence(fmt.Sprintf("%s at offset %s: %s", kind, thousands(offset), detail)))
 		}
 	}
 	for _, d := range in.Damage {
@@ -282,7 +282,7 @@ func (a *Analysis) inputRows() (out []inputRow, more int) {
 		}
 		row := inputRow{Path: in.Path, Kind: in.kindWords(), Machine: in.Machine, SHA256: in.SHA256, Start: in.Start, End: in.End}
 		if in.Size >= 0 {
-			row.Size = thousands(int(in.Size))
+			row.Size = thousands(in.Size)
 		}
 		switch l := in.Log; {
 		case l != nil && in.DuplicateOf == "":

@@ -71,7 +71,7 @@ func TestTicketTellsAll(t *testing.T) {
 		a := models[name]()
 		a.Redact(redact.New(redact.Secrets, redact.Key{}))
 		markdown, plain := flat(string(ticketText(t, "markdown", models[name]()))), flat(string(ticketText(t, "text", models[name]())))
-		lead := flat(brief(a.answer(), longWords))
+		lead := flat(brief(a.telling(&page{width: cardWidth}).answer(), longWords))
 		if name != "hostile" && !strings.HasPrefix(plain, lead) {
 			t.Errorf("%s begins\n%.200s\nwant\n%.200s", name, plain, lead)
 		}

@@ -456,7 +456,7 @@ func begun(s string) string {
 func clause(s string) string { return strings.TrimRight(s, ". ") }
 
 // thousands writes 812410 as 812,410.
-func thousands[N int | uint64](n N) string {
+func thousands[N int | int64 | uint64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]

@@ -89,7 +89,7 @@ func (in *Input) words(folder string) string {
 		parts = append(parts, thousands(n)+either(n, " entry", " entries"))
 	}
 	if in.Size >= 0 {
-		parts = append(parts, thousands(int(in.Size))+" bytes")
+		parts = append(parts, thousands(in.Size)+" bytes")
 	}
 	switch {
 	case in.Start.IsZero():

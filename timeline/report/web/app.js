@@ -27,7 +27,7 @@ const button = (text, title, onclick, more) => h("button", { type: "button", tit
 const OUTCOMES = ["unfinished", "ok", "failed", "cancelled"];
 const SURE = ["possible", "likely", "certain"];
 const OK = 1, FAILED = 2, CANCELLED = 3;
-const PHASE = 0, EVENT = 2, OMITTED = 3, END = 6; // kinds of lines of a tale
+const EVENT = 2, OMITTED = 3, END = 6; // kinds of lines of a tale
 
 let data, S;                    // S: all texts
 let rows = [];                  // all requests
@@ -204,7 +204,7 @@ const KEYS = {
   host: has((r) => S[r.who.host]), client: has((r) => r.client), code: codeOf,
   id: (v) => (r) => r.id === v || r.id === "r" + v,
   verdict: (v) => (r) => !!r.verdict && (r.verdict.id.toLowerCase() === v || r.verdict.title.toLowerCase().includes(v)),
-  input: has((r) => input(r.who.input).path, (r) => input(r.who.input).label), is: (v) => STATES[v],
+  input: has((r) => input(r.who.input).path, (r) => input(r.who.input).label), is: (v) => Object.hasOwn(STATES, v) ? STATES[v] : undefined,
 };
 const COMPARE = { "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
 
@@ -230,7 +230,7 @@ function parse(query) {
     }
     if (!test) continue;
     if (minus) all.push((r) => !test(r));
-    else if (k && op === ":" && KEYS[k]) either.set(k, [...(either.get(k) || []), test]); // the same key twice means or
+    else if (k && op === ":" && Object.hasOwn(KEYS, k)) either.set(k, [...(either.get(k) || []), test]); // the same key twice means or
     else all.push(test);
   }
   for (const [, m] of query.matchAll(/(?:^|\s)-?([A-Za-z]+):(?=\s|$)/g)) said.push("\u201c" + m + ":\u201d needs a value right behind it.");
@@ -1086,7 +1086,7 @@ function buildPanel() {
 function build() {
   const note = data.detailed < data.total
     ? `Event by event for ${thousands(data.detailed)} of ${plural(data.total, "request")}: the failed ones, then the slowest. `
-      + "Every request with all its phases is in the CSV that etwhy report and etwhy ticket put beside this file; also: etwhy timeline -f csv."
+      + (data.beside ? `The phases of every request are in ${data.beside}, beside this file.` : "The phases of every request: etwhy timeline -f csv.")
     : "All requests can be opened: event by event, as far as the files tell.";
   $("app").append(...buildFilter(), buildAxis(), ...buildGrid(), h("p", { class: "note" }, note));
   document.body.append(buildPanel());
