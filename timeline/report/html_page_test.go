@@ -207,8 +207,11 @@ func TestHTMLHostile(t *testing.T) {
 	} {
 		for _, model := range []string{"receive-timeout", "two-servers", "clock-ahead", "pool-off", "discovery", "no-webio", "odd", "unfinished", "filtered-out"} {
 			t.Run(name+" "+model, func(t *testing.T) {
-				if name == "megabyte" && model != "two-servers" {
+				switch {
+				case name == "megabyte" && model != "two-servers":
 					t.Skip("one is enough")
+				case testing.Short() && name != "attack":
+					t.Skip("short")
 				}
 				page := htmlReport(t, poisoned(models[model](), value))
 				checkMarkup(t, page)

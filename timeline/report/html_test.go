@@ -276,6 +276,9 @@ func browsed() *Analysis {
 }
 
 func TestHTMLInBrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short")
+	}
 	// What the tests look at.
 	const (
 		count   = `document.querySelector(".count").textContent`
