@@ -255,7 +255,9 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		form := b[h.start : h.start+width]
 		h.start += width
 		h.end = endOfQuote(b, h.start, form)
-		return h, !isHandle(b[h.start:h.end])
+		value := b[h.start:h.end]
+		// In a list of texts the quote may be that which ends the name: ["SessionId:", "next"].
+		return h, !isHandle(value) && len(bytes.Trim(value, ",;: \t\r\n")) > 0
 	}
 	switch {
 	case p.line && !(quoted && sep == ':'):
