@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -141,7 +140,9 @@ func (s *session) collect(a *report.Analysis, res *timeline.Result) {
 	}
 	if s.redactor.Mode() >= redact.Identities {
 		s.eachDiary(d, diaries, func(_ string, file *report.Diary) bool {
-			report.LearnDiary(s.redactor, file)
+			if file != nil {
+				report.LearnDiary(s.redactor, file)
+			}
 			return true
 		})
 		s.eachEvent(d, res, func(ev incident.Event) { report.LearnEvent(s.redactor, ev.Event) })
@@ -173,29 +174,27 @@ func (s *session) eachDiary(d *report.Details, inputs map[string][]int, take fun
 			if !d.WantsDiary(id) {
 				continue
 			}
-			if file, err := s.diary(i); err == nil { // the scan has told what is wrong with it
-				take(id, file)
-			}
+			take(id, s.diary(i))
 		}
 	}
 }
 
-// diary reads a Failed Request Tracing file with all its events.
-func (s *session) diary(i int) (*report.Diary, error) {
+// diary reads a Failed Request Tracing file with all its events, as far as it goes: what is wrong with it the scan has
+// told. nil if it cannot be read again.
+func (s *session) diary(i int) *report.Diary {
 	in := s.inc.Inputs[i]
 	d := &report.Diary{Input: i}
-	err := s.inc.FREB(in, func(t *freb.Trace) error {
-		q, err := t.Request()
-		d.Request = q
+	_ = s.inc.FREB(in, func(t *freb.Trace) (err error) {
+		d.Request, err = t.Request()
 		return err
 	})
 	if d.Request == nil {
-		return nil, err
+		return nil
 	}
 	for _, e := range in.Damage {
 		d.Damage = append(d.Damage, report.Damage(e))
 	}
-	return d, errors.Join(err, s.inc.FREB(in, func(t *freb.Trace) error {
+	_ = s.inc.FREB(in, func(t *freb.Trace) error {
 		for ev, err := range t.Events() {
 			if err != nil {
 				return err
@@ -205,5 +204,6 @@ func (s *session) diary(i int) (*report.Diary, error) {
 			d.Events = append(d.Events, one)
 		}
 		return nil
-	}))
+	})
+	return d
 }

@@ -177,10 +177,15 @@ func (d *Details) WantsDiary(request string) bool {
 	return true
 }
 
-// Diary takes a Failed Request Tracing file of a request. It reports whether there was room for it.
+// Diary takes a Failed Request Tracing file of a request; nil is one that cannot be read again. It reports whether it is
+// there now; if not, it is counted.
 func (d *Details) Diary(request string, file *Diary) bool {
 	t := d.requests[request]
 	if t == nil {
+		return false
+	}
+	if file == nil {
+		t.Unread++
 		return false
 	}
 	size := file.size()

@@ -64,6 +64,9 @@ func TestDetailsDiaries(t *testing.T) {
 	if n := d.Of("r1").Unread; n != 1 || len(d.Of("r1").Diaries) != 3 {
 		t.Errorf("%d left out, %d there", n, len(d.Of("r1").Diaries))
 	}
+	if d.Diary("r2", nil) || d.Of("r2").Unread != 1 {
+		t.Error("a file that cannot be read again is not counted")
+	}
 	if d = NewDetails(a); !d.Diary("r2", file(2*maxDiaries)) || d.WantsDiary("r1") || d.Of("r1").Unread != 1 {
 		t.Error("the first is whole, and no room is left")
 	}

@@ -411,7 +411,7 @@ date 2026-03-04
 16:50:21.033 @2452 GENERAL_ENDPOINT_INFORMATION RemoteAddress=192.168.0.204 RemotePort=49247 LocalAddress=192.168.0.205 LocalPort=80
 16:50:21.033 @2452 GENERAL_REQUEST_HEADERS Headers="Accept: */*\r\nHost: shop.example\r\n\r\n"
 16:50:21.033 @2452 > RewriteModule 1
-16:50:21.033 @2452 URL_CHANGED OldUrl=/time/ NewUrl=http://farm/time/
+16:50:21.033 @2452 URL_CHANGED OldUrl=/time/ NewUrl=http://shopfarm/time/
 16:50:21.033 @2452 < RewriteModule 1
 16:50:21.033 @2452 HANDLER_CHANGED OldHandlerName=StaticFile NewHandlerName=ApplicationRequestRoutingHandler NewHandlerModules=ApplicationRequestRouting
 16:50:21.033 @2452 FILE_CACHE_ACCESS_END Successful=false ErrorCode=2147942402~"The system cannot find the file specified. (0x80070002)"
@@ -468,7 +468,7 @@ func TestDiaryView(t *testing.T) {
 	for name, want := range map[string]string{
 		"Final status": "502.3", "Status when the rule was met": "502.3", "Failure reason": "STATUS_CODE", "Time taken": "30,014 ms",
 		"Started": "2026-03-04 16:50:21.033 UTC", "Ended": "2026-03-04 16:50:51.047 UTC", "URL at the end": "http://shop.example:80/time/?a=1",
-		"Rewritten to": "http://farm/time/", "Handler": "ApplicationRequestRoutingHandler", "Site": "2", "Application pool": "ARRPool",
+		"Rewritten to": "http://shopfarm/time/", "Handler": "ApplicationRequestRoutingHandler", "Site": "2", "Application pool": "ARRPool",
 		"Worker process": "1432", "Computer": "ARR01", "Authentication": "Negotiate", "User": `CORP\anna`, "Remote user": "anna",
 		"User of the token": `NT AUTHORITY\IUSR`, "Client": "192.168.0.204:49247", "Local address": "192.168.0.205:80",
 		"Connection": "1610612741", "Activity": "{80000012-0003-F600-B63F-84710C7967BB}",

@@ -78,10 +78,12 @@ type htmlPage struct {
 	Loose   int // of these, content servers' own lines of requests that their proxy has as well
 	Remarks []string
 	Diaries []diaryView
-	Terms   []term
-	Words   []glossEntry
-	Inputs  []inputRow
-	More    int // inputs that there is no room for
+
+	Undiaried string // of how many Failed Request Tracing files there is no view
+	Terms     []term
+	Words     []glossEntry
+	Inputs    []inputRow
+	More      int // inputs that there is no room for
 
 	anchors map[string]string // of the codes of the glossary, by symbol
 }
@@ -169,6 +171,10 @@ func (a *Analysis) htmlPage() *htmlPage {
 	p.Left = max(0, len(cards)-mostCards)
 	p.Servers, p.Wider = s.serverTable()
 	p.Hosts = s.hosts()
+	if n := a.undiaried(len(p.Diaries)); n > 0 {
+		p.Undiaried = fmt.Sprintf("%s of Failed Request Tracing %s not shown here: there is no room, or other requests are more urgent. Each one alone: etwhy report FILE.",
+			plural(n, "file"), either(n, "is", "are"))
+	}
 	p.Rows = exchanges(a.Requests)
 	p.Inputs, p.More = a.listed(mostFiles)
 	p.Words = a.glossary(cards)
@@ -183,6 +189,19 @@ func (a *Analysis) htmlPage() *htmlPage {
 	}
 	p.Nav = p.sections()
 	return p
+}
+
+// undiaried counts the Failed Request Tracing files of which there is no view among so many.
+func (a *Analysis) undiaried(shown int) (n int) {
+	if a.Details == nil {
+		return 0
+	}
+	for i := range a.Inputs {
+		if in := &a.Inputs[i]; in.Kind == string(timeline.KindFREB) && in.Entries > 0 && in.DuplicateOf == "" {
+			n++
+		}
+	}
+	return max(n-shown, 0)
 }
 
 // longPage is a page on which every paragraph is one line.
@@ -248,7 +267,7 @@ func (p *htmlPage) sections() []anchor {
 	if n := len(out) - 1; p.Loose > 0 {
 		out[n].N += " + " + thousands(p.Loose)
 	}
-	add(len(p.Diaries) > 0, "diaries", "Request tracing", len(p.Diaries))
+	add(len(p.Diaries) > 0 || p.Undiaried != "", "diaries", "Request tracing", len(p.Diaries))
 	add(len(p.Terms)+len(p.Words) > 0, "glossary", "Words, codes", 0)
 	add(true, "provenance", "Where this is from", 0)
 	return out
