@@ -251,6 +251,5 @@ func Classic(class etl.GUID, opcode, version uint8) *schema.Event {
 			return ev
 		}
 	}
-	ev, _ := mofEvents().FindClassic(class, opcode, version)
-	return ev
+	return mofEvent(class, opcode, version)
 }

@@ -14,7 +14,6 @@ package cursor
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 )
 
 // A FormatError says what in a file is not as its format demands, and where.
@@ -113,9 +112,6 @@ func (c *Cursor) Uint64() uint64 {
 	}
 	return 0
 }
-
-// Float64 consumes an IEEE 754 double.
-func (c *Cursor) Float64() float64 { return math.Float64frombits(c.Uint64()) }
 
 // Pointer consumes an address of size bytes, 4 or 8.
 func (c *Cursor) Pointer(size int) uint64 {

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
@@ -75,7 +74,7 @@ func (b *builder) intern(text []byte) string {
 	if s, ok := b.interns[string(text)]; ok {
 		return s
 	}
-	s := clean(cut(text))
+	s := clean(charset.Head(text, maxValue))
 	if len(text) > maxIntern {
 		return s
 	}
@@ -124,7 +123,7 @@ func (b *builder) text(value []byte) {
 	}
 	b.value = append(b.value, value[:min(len(value), maxValue+1)]...)
 	if b.full = len(b.value) > maxValue; b.full {
-		b.value = cut(b.value)
+		b.value = charset.Head(b.value, maxValue)
 	}
 }
 
@@ -205,18 +204,6 @@ func (b *builder) field(name string) {
 	if e := &b.entry; len(e.Fields) < maxFields {
 		e.Fields = append(e.Fields, Field{name, clean(b.value)})
 	}
-}
-
-// cut returns b, or as much of it as a value may have, without half a character at the end.
-func cut(b []byte) []byte {
-	if len(b) <= maxValue {
-		return b
-	}
-	n := maxValue
-	for n > maxValue-utf8.UTFMax && !utf8.RuneStart(b[n]) {
-		n--
-	}
-	return b[:n]
 }
 
 // clean returns b as a string; what is not UTF-8 is taken for Windows-1252, as old exports are.

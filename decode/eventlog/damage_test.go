@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/etwhy/etwhy/decode/eventlog"
+	"github.com/etwhy/etwhy/decode/eventlog/eventlogtest"
 )
 
 // check reads data and holds what is true of every file, good or bad.
@@ -157,8 +158,9 @@ func TestMutations(t *testing.T) {
 
 // madeFilled returns the part of a made log that holds something.
 func madeFilled() []byte {
-	values := []madeValue{{0x01, utf16Bytes("w3wp.exe")}, {0x14, []byte{5, 0, 7, 0x80}}, {0x81, utf16Bytes("one\x00two\x00")}}
-	return bytes.TrimRight(madeEVTX(madeRecord(values), madeRecord(values)), "\x00")
+	filled := madeRecord(values{
+		{Type: 0x01, Data: eventlogtest.UTF16("w3wp.exe")}, {Type: 0x14, Data: []byte{5, 0, 7, 0x80}}, {Type: 0x81, Data: eventlogtest.UTF16("one\x00two\x00")}})
+	return bytes.TrimRight(madeEVTX(filled, filled), "\x00")
 }
 
 func TestMutationsEVTX(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -500,7 +501,7 @@ var (
 // maxText is how much of a text is looked at.
 const maxText = 32 << 10
 
-func shorten(text string) string { return text[:min(len(text), maxText)] }
+func shorten(text string) string { return charset.Head(text, maxText) }
 
 // takeText takes what the text of an event of IIS or HTTP.sys quotes, for want of data.
 func (f *Fact) takeText(text string) {

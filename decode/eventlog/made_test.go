@@ -3,6 +3,7 @@ package eventlog_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,176 +11,66 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/etwhy/etwhy/decode/eventlog"
+	"github.com/etwhy/etwhy/decode/eventlog/eventlogtest"
 )
 
-// A maker writes binary XML at its place in a chunk.
-type maker struct {
-	b    []byte
-	base int // place of b[0] in the chunk
-}
-
-func (m *maker) u8(v ...byte)   { m.b = append(m.b, v...) }
-func (m *maker) u16(v uint16)   { m.b = binary.LittleEndian.AppendUint16(m.b, v) }
-func (m *maker) u32(v uint32)   { m.b = binary.LittleEndian.AppendUint32(m.b, v) }
-func (m *maker) place() uint32  { return uint32(m.base + len(m.b)) }
-func (m *maker) utf16(s string) { m.b = append(m.b, utf16Bytes(s)...) }
-
-func utf16Bytes(s string) (b []byte) {
-	for _, r := range s {
-		b = binary.LittleEndian.AppendUint16(b, uint16(r))
-	}
-	return b
-}
-
-// name writes a name where it is used.
-func (m *maker) name(s string) {
-	m.u32(m.place() + 4)
-	m.u32(0)
-	m.u16(0)
-	m.u16(uint16(len(s)))
-	m.utf16(s)
-	m.u16(0)
-}
-
-// open begins an element with attributes: names, and numbers of values.
-func (m *maker) open(name string, attributes ...any) {
-	if len(attributes) == 0 {
-		m.u8(0x01)
-	} else {
-		m.u8(0x41)
-	}
-	m.u16(0xFFFF)
-	m.u32(0)
-	m.name(name)
-	if len(attributes) > 0 {
-		m.u32(0)
-	}
-	for i := 0; i < len(attributes); i += 2 {
-		m.u8(0x06)
-		m.name(attributes[i].(string))
-		m.value(attributes[i+1])
-	}
-	m.u8(0x02)
-}
-
-// value writes the number of a value, or text.
-func (m *maker) value(v any) {
-	switch v := v.(type) {
-	case int:
-		m.u8(0x0D)
-		m.u16(uint16(v))
-		m.u8(0)
-	case string:
-		m.u8(0x05, 1)
-		m.u16(uint16(len(v)))
-		m.utf16(v)
-	}
-}
-
-func (m *maker) end() { m.u8(0x04) }
-
-// leaf writes an element with one value.
-func (m *maker) leaf(name string, v any) {
-	m.open(name)
-	m.value(v)
-	m.end()
-}
-
-// template writes an instance of a template with that body. Its values are to follow.
-func (m *maker) template(body func()) {
-	m.u8(0x0F, 1, 1, 0, 0x0C, 1)
-	m.u32(7)
-	m.u32(m.place() + 4)
-	m.b = append(m.b, make([]byte, 20)...)
-	size := len(m.b)
-	m.u32(0)
-	body()
-	binary.LittleEndian.PutUint32(m.b[size:], uint32(len(m.b)-size-4))
-}
-
-// A madeValue is a value of a template.
-type madeValue struct {
-	kind byte
-	data []byte
-}
+type (
+	binXML = eventlogtest.BinXML
+	values = []eventlogtest.Value
+)
 
 // madeRecord returns what a record holds: an event whose EventData has one Data for each value.
-func madeRecord(values []madeValue) func(*maker) {
-	return func(m *maker) {
-		m.template(func() {
-			m.u8(0x0F, 1, 1, 0)
-			m.open("Event", "xmlns", "urn:x")
-			m.open("System")
-			m.open("Provider", "Name", "Test & Co")
-			m.end()
-			m.leaf("EventID", "17")
-			m.open("TimeCreated", "SystemTime", 0)
-			m.end()
-			m.leaf("EventRecordID", "5")
-			m.end()
-			m.open("EventData")
-			for i := range values {
-				m.leaf("Data", i+1)
+func madeRecord(data values) func(*binXML) {
+	all := append(values{{Type: 0x11, Data: []byte{0x80, 0x1C, 0x25, 0x3F, 0x7A, 0xAC, 0xDC, 0x01}}}, data...)
+	return func(x *binXML) {
+		x.Template(fmt.Sprint(len(data)), all, func() {
+			x.Open("Event", "xmlns", "urn:x")
+			x.Open("System")
+			x.Open("Provider", "Name", "Test & Co")
+			x.End()
+			x.Leaf("EventID", "17")
+			x.Open("TimeCreated", "SystemTime", 0)
+			x.End()
+			x.Leaf("EventRecordID", "5")
+			x.End()
+			x.Open("EventData")
+			for i := range data {
+				x.Leaf("Data", i+1)
 			}
-			m.end()
-			m.end()
-			m.u8(0)
+			x.End()
+			x.End()
 		})
-		values = append([]madeValue{{0x11, []byte{0x80, 0x1C, 0x25, 0x3F, 0x7A, 0xAC, 0xDC, 0x01}}}, values...)
-		m.u32(uint32(len(values)))
-		for _, v := range values {
-			m.u16(uint16(len(v.data)))
-			m.u8(v.kind, 0)
-		}
-		for _, v := range values {
-			m.b = append(m.b, v.data...)
-		}
 	}
 }
 
 // madeEVTX returns a log with one chunk that holds records.
-func madeEVTX(records ...func(*maker)) []byte {
-	file := make([]byte, 4096+64<<10)
-	copy(file, "ElfFile\x00")
-	binary.LittleEndian.PutUint16(file[38:], 3)
-	binary.LittleEndian.PutUint16(file[40:], 4096)
-	chunk := file[4096:]
-	copy(chunk, "ElfChnk\x00")
-	at := 512
-	for i, write := range records {
-		m := &maker{base: at + 24}
-		write(m)
-		size := 24 + len(m.b) + 4
-		copy(chunk[at:], "**\x00\x00")
-		binary.LittleEndian.PutUint32(chunk[at+4:], uint32(size))
-		binary.LittleEndian.PutUint64(chunk[at+8:], uint64(i+1))
-		copy(chunk[at+24:], m.b)
-		binary.LittleEndian.PutUint32(chunk[at+size-4:], uint32(size))
-		at += size
+func madeEVTX(records ...func(*binXML)) []byte {
+	data, err := eventlogtest.Log(records...)
+	if err != nil {
+		panic(err)
 	}
-	binary.LittleEndian.PutUint32(chunk[48:], uint32(at))
-	return file
+	return data
 }
 
 func TestValues(t *testing.T) {
-	list := check(t, madeEVTX(madeRecord([]madeValue{
-		{0x01, utf16Bytes("Söhne \U0000263A\x00")},
-		{0x01, []byte{0x3D, 0xD8, 0x00, 0xDE, 0x3D, 0xD8}},
-		{0x02, []byte("caf\xe9\x00")},
-		{0x03, []byte{0xFE}}, {0x04, []byte{0xFE}},
-		{0x05, []byte{0xFE, 0xFF}}, {0x06, []byte{0xFE, 0xFF}},
-		{0x07, []byte{0x02, 0x40, 0x00, 0x80}}, {0x08, []byte{0x02, 0x40, 0x00, 0x80}},
-		{0x09, []byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}}, {0x0A, []byte{1, 0, 0, 0, 0, 0, 0, 0x80}},
-		{0x0B, []byte{0, 0, 0xC0, 0x3F}}, {0x0C, []byte{0, 0, 0, 0, 0, 0, 0xF8, 0x3F}},
-		{0x0D, []byte{1, 0, 0, 0}}, {0x0E, []byte{0xAB, 0x01}},
-		{0x0F, []byte{0x04, 0x5D, 0x4B, 0x52, 0x3C, 0x13, 0x62, 0x4A, 0x83, 0x62, 0x64, 0xE8, 0xED, 0xB9, 0xCE, 0x40}},
-		{0x12, []byte{0xEA, 7, 3, 0, 4, 0, 5, 0, 9, 0, 14, 0, 7, 0, 123, 0}},
-		{0x13, []byte{1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0}},
-		{0x14, []byte{0x0A, 0, 7, 0x80}}, {0x15, []byte{0, 0, 0, 0, 1, 0, 0, 0}}, {0x10, []byte{8, 0, 0, 0}},
-		{0x00, nil},
-		{0x7E, []byte{1, 2}}, // unknown
-		{0x81, utf16Bytes("one\x00two\x00")},
-		{0x88, []byte{1, 0, 0, 0, 2, 0, 0, 0}},
+	list := check(t, madeEVTX(madeRecord(values{
+		{Type: 0x01, Data: eventlogtest.UTF16("Söhne \U0000263A\x00")},
+		{Type: 0x01, Data: []byte{0x3D, 0xD8, 0x00, 0xDE, 0x3D, 0xD8}},
+		{Type: 0x02, Data: []byte("caf\xe9\x00")},
+		{Type: 0x03, Data: []byte{0xFE}}, {Type: 0x04, Data: []byte{0xFE}},
+		{Type: 0x05, Data: []byte{0xFE, 0xFF}}, {Type: 0x06, Data: []byte{0xFE, 0xFF}},
+		{Type: 0x07, Data: []byte{0x02, 0x40, 0x00, 0x80}}, {Type: 0x08, Data: []byte{0x02, 0x40, 0x00, 0x80}},
+		{Type: 0x09, Data: []byte{0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}}, {Type: 0x0A, Data: []byte{1, 0, 0, 0, 0, 0, 0, 0x80}},
+		{Type: 0x0B, Data: []byte{0, 0, 0xC0, 0x3F}}, {Type: 0x0C, Data: []byte{0, 0, 0, 0, 0, 0, 0xF8, 0x3F}},
+		{Type: 0x0D, Data: []byte{1, 0, 0, 0}}, {Type: 0x0E, Data: []byte{0xAB, 0x01}},
+		{Type: 0x0F, Data: []byte{0x04, 0x5D, 0x4B, 0x52, 0x3C, 0x13, 0x62, 0x4A, 0x83, 0x62, 0x64, 0xE8, 0xED, 0xB9, 0xCE, 0x40}},
+		{Type: 0x12, Data: []byte{0xEA, 7, 3, 0, 4, 0, 5, 0, 9, 0, 14, 0, 7, 0, 123, 0}},
+		{Type: 0x13, Data: []byte{1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0}},
+		{Type: 0x14, Data: []byte{0x0A, 0, 7, 0x80}}, {Type: 0x15, Data: []byte{0, 0, 0, 0, 1, 0, 0, 0}}, {Type: 0x10, Data: []byte{8, 0, 0, 0}},
+		{Type: 0x00, Data: nil},
+		{Type: 0x7E, Data: []byte{1, 2}}, // unknown
+		{Type: 0x81, Data: eventlogtest.UTF16("one\x00two\x00")},
+		{Type: 0x88, Data: []byte{1, 0, 0, 0, 2, 0, 0, 0}},
 	})))
 	if len(list) != 1 {
 		t.Fatalf("%d entries", len(list))
@@ -201,25 +92,13 @@ func TestValues(t *testing.T) {
 
 // TestAttacks holds what a hostile file may try.
 func TestAttacks(t *testing.T) {
-	patch := func(f func(*maker)) []byte { return madeEVTX(madeRecord(nil), f, madeRecord(nil)) }
-	head := func(m *maker) { m.u8(0x0F, 1, 1, 0) }
-	self := func(m *maker) { // a template that holds instances of itself
-		head(m)
-		m.u8(0x0C, 1)
-		m.u32(7)
-		at := m.place() + 4
-		m.u32(at)
-		m.b = append(m.b, make([]byte, 20)...)
-		size := len(m.b)
-		m.u32(0)
-		for range 1000 {
-			m.u8(0x0C, 1)
-			m.u32(7)
-			m.u32(at)
-			m.u32(0)
-		}
-		binary.LittleEndian.PutUint32(m.b[size:], uint32(len(m.b)-size-4))
-		m.u32(0)
+	patch := func(attack func(*binXML)) []byte { return madeEVTX(madeRecord(nil), attack, madeRecord(nil)) }
+	self := func(x *binXML) { // a template that holds instances of itself
+		x.Template("self", nil, func() {
+			for range 1000 {
+				x.Template("self", nil, nil)
+			}
+		})
 	}
 	for _, test := range []struct {
 		name string
@@ -227,26 +106,18 @@ func TestAttacks(t *testing.T) {
 		want int // entries besides the attack
 		kind string
 	}{
-		{"counts", patch(func(m *maker) { head(m); m.u8(0x0C, 1); m.u32(7); m.u32(600); m.u32(0xFFFFFFFF) }), 2, "bad-xml"},
-		{"template outside", patch(func(m *maker) { head(m); m.u8(0x0C, 1); m.u32(7); m.u32(0xFFFFFFF0); m.u32(0) }), 2, "bad-xml"},
-		{"name outside", patch(func(m *maker) {
-			head(m)
-			m.u8(0x01)
-			m.u16(0xFFFF)
-			m.u32(0)
-			m.u32(0xFFFFFFF0)
-			m.u8(2)
-		}), 2, "bad-xml"},
-		{"ends", patch(func(m *maker) { head(m); m.u8(4, 4, 4, 4) }), 2, "bad-xml"},
-		{"unknown token", patch(func(m *maker) { head(m); m.u8(0x3F) }), 2, "bad-xml"},
-		{"depth", patch(func(m *maker) {
-			head(m)
+		{"counts", patch(func(x *binXML) { x.Uint8(0x0C, 1); x.Uint32(7); x.Uint32(600); x.Uint32(0xFFFFFFFF) }), 2, "bad-xml"},
+		{"template outside", patch(func(x *binXML) { x.Uint8(0x0C, 1); x.Uint32(7); x.Uint32(0xFFFFFFF0); x.Uint32(0) }), 2, "bad-xml"},
+		{"name outside", patch(func(x *binXML) { x.Uint8(0x01); x.Uint16(0xFFFF); x.Uint32(0); x.Uint32(0xFFFFFFF0); x.Uint8(2) }), 2, "bad-xml"},
+		{"ends", patch(func(x *binXML) { x.Uint8(4, 4, 4, 4) }), 2, "bad-xml"},
+		{"unknown token", patch(func(x *binXML) { x.Uint8(0x3F) }), 2, "bad-xml"},
+		{"depth", patch(func(x *binXML) {
 			for range 2000 {
-				m.open("a")
+				x.Open("a")
 			}
 		}), 2, "bad-xml"},
 		{"self", patch(self), 1, "bad-xml"},
-		{"laughs", madeEVTX(func(m *maker) { laughs(m) }, madeRecord(nil)), 0, "excess"},
+		{"laughs", madeEVTX(laughs, madeRecord(nil)), 0, "excess"},
 		{"free space", func() []byte {
 			d := madeEVTX(madeRecord(nil))
 			binary.LittleEndian.PutUint32(d[4096+48:], 0xFFFFFFFF)
@@ -288,25 +159,19 @@ func TestAttacks(t *testing.T) {
 
 // A name that is put together of many values is cut as any other.
 func TestMadeName(t *testing.T) {
-	list := check(t, madeEVTX(func(m *maker) {
-		m.template(func() {
-			m.open("Event")
-			m.open("System")
-			m.open("Provider", "Name", 0)
-			m.b = m.b[:len(m.b)-1] // its tag is not closed yet
-			for range 40 {
-				m.value(0)
+	list := check(t, madeEVTX(func(x *binXML) {
+		x.Template("name", values{{Type: 0x01, Data: bytes.Repeat([]byte{0xE5, 0x65}, 0x2000)}}, func() {
+			x.Open("Event")
+			x.Open("System")
+			x.Open("Provider", "Name", 0)
+			for range 40 { // more of the attribute's value
+				x.Uint8(0x0D, 0, 0, 0x01)
 			}
-			m.u8(0x02)
-			m.end()
-			m.leaf("EventID", "17")
-			m.end()
-			m.end()
+			x.End()
+			x.Leaf("EventID", "17")
+			x.End()
+			x.End()
 		})
-		m.u32(1)
-		m.u16(0x4000)
-		m.u8(0x01, 0)
-		m.b = append(m.b, bytes.Repeat([]byte{0xE5, 0x65}, 0x2000)...)
 	}))
 	if len(list) != 1 || list[0].ID != 17 || len(list[0].Provider) > 64<<10 || strings.Trim(list[0].Provider, "日") != "" {
 		t.Errorf("%d entries", len(list))
@@ -314,18 +179,14 @@ func TestMadeName(t *testing.T) {
 }
 
 // laughs writes a template that uses one long value again and again.
-func laughs(m *maker) {
-	m.template(func() {
-		m.open("Event")
-		m.open("EventData")
+func laughs(x *binXML) {
+	x.Template("laughs", values{{Type: 0x0E, Data: make([]byte, 0x4000)}}, func() {
+		x.Open("Event")
+		x.Open("EventData")
 		for range 200 {
-			m.leaf("Data", 0)
+			x.Leaf("Data", 0)
 		}
-		m.end()
-		m.end()
+		x.End()
+		x.End()
 	})
-	m.u32(1)
-	m.u16(0x4000)
-	m.u8(0x0E, 0)
-	m.b = append(m.b, make([]byte, 0x4000)...)
 }

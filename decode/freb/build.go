@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/etwhy/etwhy/decode/charset"
 	"github.com/etwhy/etwhy/etl"
 )
 
@@ -257,10 +258,7 @@ func (r *Request) adopt(h *Header) {
 
 // keep returns a copy of s, so that a word does not hold all texts of its event. What is too long is cut.
 func keep(s string) string {
-	if len(s) > maxKept {
-		s = strings.ToValidUTF8(s[:maxKept], "")
-	}
-	return strings.Clone(s)
+	return strings.Clone(charset.Head(s, maxKept))
 }
 
 // module returns a module's name, the same string each time.

@@ -370,7 +370,7 @@ func (inc *Incident) addStream(r io.Reader, label, container string, size int64,
 	head = head[:n]
 	cut := err != nil && err != io.EOF && err != io.ErrUnexpectedEOF
 	kind, _ := recognise(head, size)
-	deep := (kind == timeline.KindCab || kind == timeline.KindZip) && inc.nested(container)
+	deep := kind.IsContainer() && inc.nested(container)
 	if kind == timeline.KindOther || kind == packed || deep || cut {
 		in := inc.input(label, container, timeline.KindOther)
 		in.Size, in.named, in.unread, in.Note = size, named, true, noteOf(label, head)

@@ -205,3 +205,30 @@ func TestJoinNoServer(t *testing.T) {
 		t.Error("no FREB file is quoted")
 	}
 }
+
+// In these cases a call fails, and with it the request that it was made for.
+func TestJoinCalls(t *testing.T) {
+	for name, want := range map[string]string{ // what the call is related with
+		"29-syn-unanswered-infinite-timer": "caller by time, and an unhandled exception in the calling process (likely)",
+		"32-partner-changed-certificate":   "caller by machine and time (possible)",
+		"34-http2-push-falls-back":         "caller by time, and an unhandled exception in the calling process (likely)",
+		"35-client-key-not-readable":       "caller by application pool and time (likely)",
+		"53-search-for-a-proxy-stalls":     "caller by machine and time (possible)",
+	} {
+		made, err := incidenttest.Folder(os.DirFS(casesFolder + "/" + name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var calls []string
+		for _, r := range failed(caseResult(t, made, name)) {
+			if r.Side == timeline.Client {
+				calls = append(calls, related(r))
+			} else if got := related(r); got != "" && got != strings.Replace(want, "caller", "call", 1) {
+				t.Errorf("%s, %s: %s", name, r.URL, got)
+			}
+		}
+		if got := strings.Join(calls, "\n"); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}

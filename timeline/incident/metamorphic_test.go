@@ -157,7 +157,7 @@ func isEntry(name, line string) bool {
 	switch {
 	case strings.TrimSpace(line) == "" || line[0] == '#':
 		return false
-	case strings.HasSuffix(name, ".log"), strings.HasSuffix(name, ".events.txt"):
+	case strings.HasSuffix(name, ".log"), strings.HasSuffix(name, ".events.txt"), strings.HasSuffix(name, ".evtx.txt"):
 		return line[0] >= '0' && line[0] <= '9'
 	case strings.HasSuffix(name, ".freb.txt"):
 		return line[0] >= '0' && line[0] <= '9'
@@ -214,7 +214,7 @@ func shifted(name string, data []byte) []byte {
 		return move(logTime, "2006-01-02 15:04:05")
 	case strings.HasSuffix(name, ".freb.txt"):
 		return move(frebTime, "15:04:05.000")
-	case strings.HasSuffix(name, ".events.txt"):
+	case strings.HasSuffix(name, ".events.txt"), strings.HasSuffix(name, ".evtx.txt"):
 		return move(eventTime, time.RFC3339Nano)
 	case strings.HasSuffix(name, ".etl.txt"):
 		return move(startTime, time.RFC3339Nano)

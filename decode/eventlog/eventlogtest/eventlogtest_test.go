@@ -48,18 +48,39 @@ func TestXML(t *testing.T) {
 	}
 }
 
+// TestUser: the user is not among what package eventlog reads.
+func TestUser(t *testing.T) {
+	data, err := eventlogtest.XML("user S-1-5-18\n2026-03-05T09:14:07Z WAS 1 error\nuser none\n2026-03-05T09:14:07Z WAS 2 error")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second, _ := strings.Cut(string(data), "</Event>")
+	if !strings.Contains(first, "<Security UserID='S-1-5-18'/>") || !strings.Contains(second, "<Security/>") {
+		t.Error(string(data))
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"computer":                                  "want: computer name",
+		"user S-1-5-18 x":                           "want: user name",
+		"user root":                                 "no user",
+		"user S-1-5":                                "no user",
+		"user S-2-5-18":                             "no user",
+		"user S-1-5-4294967296":                     "no user",
+		"user S-1-5" + strings.Repeat("-1", 16):     "no user",
 		"yesterday WAS 5002 warning":                "no time",
+		"1600-12-31T23:59:59Z WAS 5002 warning":     "no time",
 		"\n2026-03-05T09:14:07Z WAS 5002":           "line 2: want: time provider",
 		"2026-03-05T09:14:07Z WAS many warning":     "no event id",
 		"2026-03-05T09:14:07Z WAS 5002 sad":         "no level",
 		"2026-03-05T09:14:07Z @x WAS 5002 warning":  "no process",
 		"2026-03-05T09:14:07Z WAS 5002 warning \"a": "quote without end",
 	} {
-		if _, err := eventlogtest.XML(text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", text, err, want)
+		for _, write := range []func(string) ([]byte, error){eventlogtest.XML, eventlogtest.EVTX} {
+			if _, err := write(text); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: %v, want %q", text, err, want)
+			}
 		}
 	}
 }

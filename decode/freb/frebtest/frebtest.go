@@ -26,6 +26,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/etwhy/etwhy/decode/internal/textline"
 )
 
 // attributes of the root element, in the order of real files.
@@ -144,7 +146,7 @@ func (w *writer) line(line string) error {
 		w.root[key] = strings.TrimSpace(value)
 		return nil
 	}
-	words, err := split(line)
+	words, err := textline.Split(line)
 	if err != nil {
 		return err
 	}
@@ -158,34 +160,6 @@ func (w *writer) line(line string) error {
 	}
 	w.begin()
 	return w.event(words[0], thread, words[1], words[2:])
-}
-
-// split parts a line at blanks that are not inside quotes.
-func split(line string) (words []string, err error) {
-	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
-		n := 0
-		for n < len(line) && line[n] != ' ' {
-			if line[n] != '"' {
-				n++
-				continue
-			}
-			quoted, err := strconv.QuotedPrefix(line[n:])
-			if err != nil {
-				return nil, fmt.Errorf("a quote without end: %.40s", line[n:])
-			}
-			n += len(quoted)
-		}
-		words = append(words, line[:n])
-		line = line[n:]
-	}
-	return words, nil
-}
-
-func unquote(s string) string {
-	if plain, err := strconv.Unquote(s); err == nil {
-		return plain
-	}
-	return s
 }
 
 func escape(s string) string {
@@ -240,12 +214,12 @@ func (w *writer) event(clock, thread, name string, words []string) error {
 		}
 		value, text := rest, ""
 		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
-			value, rest = unquote(quoted), rest[len(quoted):]
+			value, rest = textline.Unquote(quoted), rest[len(quoted):]
 			text, _ = strings.CutPrefix(rest, "~")
 		} else {
 			value, text, _ = strings.Cut(rest, "~")
 		}
-		fields = append(fields, field{key, value, unquote(text)})
+		fields = append(fields, field{key, value, textline.Unquote(text)})
 	}
 	w.write(clock, thread, name, fields)
 	return nil

@@ -9,7 +9,7 @@ import (
 
 // Answer returns the verdict that a screen begins with: that of the largest group of requests that failed, else of
 // those that were given up, else of those that went well and are odd all the same; without any, what the files
-// of a machine tell. nil if there is none.
+// of a machine tell. nil if there is none. What may have come of a call that failed stands behind that.
 func Answer(res *timeline.Result) *timeline.Verdict {
 	for _, outcome := range []timeline.Outcome{timeline.Failed, timeline.Cancelled, timeline.OK} {
 		type alike struct {
@@ -19,7 +19,7 @@ func Answer(res *timeline.Result) *timeline.Verdict {
 		groups := map[alike][]*timeline.Request{}
 		var order []alike
 		for _, r := range res.Requests {
-			if r.Outcome != outcome || r.Verdict == nil || r.Traffic == timeline.Probe {
+			if r.Outcome != outcome || r.Verdict == nil || r.Traffic == timeline.Probe || slices.ContainsFunc(r.Related, isCall) {
 				continue
 			}
 			key := alike{r.Verdict.ID, r.Server, r.Verdict.Confidence}
@@ -38,3 +38,5 @@ func Answer(res *timeline.Result) *timeline.Verdict {
 	}
 	return nil
 }
+
+func isCall(q timeline.Related) bool { return q.Kind == timeline.RelatedCall }

@@ -6,6 +6,8 @@
 //	    net.etl.txt          a log as package etltest reads it     -> net.etl
 //	    fr000001.freb.txt    a file as package frebtest reads it   -> fr000001.xml
 //	    System.events.txt    an export as eventlogtest reads it    -> System.xml
+//	    System.evtx.txt      the same text as the log itself       -> System.evtx
+//	    SRUDB.srum.txt       a database as srumtest reads it       -> SRUDB.dat
 //	    u_ex260305.log       everything else is taken as it stands
 //	  answer.txt             left out
 //
@@ -28,6 +30,7 @@ import (
 
 	"github.com/etwhy/etwhy/decode/eventlog/eventlogtest"
 	"github.com/etwhy/etwhy/decode/freb/frebtest"
+	"github.com/etwhy/etwhy/decode/srum/srumtest"
 	"github.com/etwhy/etwhy/etl/etltest"
 )
 
@@ -46,6 +49,8 @@ var compilers = []compiler{
 	{".etl.txt", ".etl", etltest.Compile},
 	{".freb.txt", ".xml", frebtest.XML},
 	{".events.txt", ".xml", eventlogtest.XML},
+	{".evtx.txt", ".evtx", eventlogtest.EVTX},
+	{".srum.txt", ".dat", srumtest.Database},
 }
 
 // Folder returns the files that the texts of a case folder stand for, in memory and without modification

@@ -30,6 +30,8 @@ func TestFolder(t *testing.T) {
 		"net.etl.txt", "log start=2026-03-02T12:31:52.9Z\n+0 process 1432 w3wp.exe",
 		"ARR01/fr000001.freb.txt", "url http://shop.example/\n10:00:00.000 GENERAL_REQUEST_START SiteId=2",
 		"ARR01/System.events.txt", "computer ARR01\nchannel System\n2026-03-05T09:14:07Z Microsoft-Windows-WAS 5002 warning AppPoolID=Shop",
+		"ARR01/Application.evtx.txt", "channel Application\n2026-03-05T09:12:19Z \"Application Error\" 1000 error w3wp.exe",
+		"ARR01/SRUDB.srum.txt", "usage 2026-03-05T10:00:00Z W3SVC S-1-5-18 ethernet sent=1",
 		"ARR01/answer.txt", "a file like any other",
 		"ARR01/u_ex260302.log", "#Fields: date time\r\n",
 	))
@@ -37,11 +39,13 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, start := range map[string]string{
-		"ARR01/fr000001.xml":   "<?xml version=",
-		"ARR01/System.xml":     "<?xml version=",
-		"ARR01/answer.txt":     "a file like any other",
-		"ARR01/u_ex260302.log": "#Fields: date time\r\n",
-		"net.etl":              "",
+		"ARR01/fr000001.xml":     "<?xml version=",
+		"ARR01/System.xml":       "<?xml version=",
+		"ARR01/Application.evtx": "ElfFile\x00",
+		"ARR01/answer.txt":       "a file like any other",
+		"ARR01/u_ex260302.log":   "#Fields: date time\r\n",
+		"ARR01/SRUDB.dat":        "",
+		"net.etl":                "",
 	} {
 		data, err := fs.ReadFile(made, name)
 		if err != nil {
@@ -57,8 +61,8 @@ func TestFolder(t *testing.T) {
 		}
 		return err
 	})
-	if n != 5 {
-		t.Errorf("%d files, want 5", n)
+	if n != 7 {
+		t.Errorf("%d files, want 7", n)
 	}
 }
 
@@ -69,6 +73,8 @@ func TestFolderErrors(t *testing.T) {
 	}{
 		{texts("ARR01/net.etl.txt", "log start=2026-03-02T12:31:52Z\n\n+0 WebIO/none"), "ARR01/net.etl.txt: "},
 		{texts("fr000001.freb.txt", "url x\nnothing y"), "fr000001.freb.txt: line 2: "},
+		{texts("a.evtx.txt", "\n\n2026-03-05T09:12:19Z x 1 error "+strings.Repeat("x", 40_000)), "a.evtx.txt: line 3: "},
+		{texts("SRUDB.srum.txt", "\nusage today"), "SRUDB.srum.txt: line 2: "},
 		{texts("fr000001.freb.txt", "url x", "fr000001.xml", "<a/>"), "fr000001.xml: two texts make this file"},
 	} {
 		if _, err := incidenttest.Folder(c.dir); err == nil || !strings.Contains(err.Error(), c.want) {
