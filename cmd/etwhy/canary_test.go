@@ -462,7 +462,7 @@ func excerpt(b []byte, from, to int) string {
 			return '.'
 		}
 		return r
-	}, string(b[max(0, from-70):min(len(b), to+25)])), "?")
+	}, string(b[max(0, from-70):min(len(b), to+25, from+200)])), "?")
 }
 
 // scan looks for canaries in a text in lower case; in binary data also for the bytes of addresses.
@@ -1044,7 +1044,7 @@ func TestCheckSecretsFinds(t *testing.T) {
 // in returns what was planted in a file, which may have been compiled from a text.
 func (p *canaries) in(name string) []*canary {
 	stem := strings.TrimSuffix(name, path.Ext(name))
-	for _, source := range []string{name, stem + ".etl.txt", stem + ".freb.txt", stem + ".events.txt"} {
+	for _, source := range []string{name, stem + ".etl.txt", stem + ".freb.txt", stem + ".events.txt", stem + ".evtx.txt", stem + ".srum.txt"} {
 		if list := p.files[source]; list != nil {
 			return list
 		}

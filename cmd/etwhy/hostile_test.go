@@ -97,12 +97,18 @@ func dressed(file, before, text string) string {
 	case strings.HasSuffix(file, ".etl.txt") && quoted:
 		q := strconv.Quote(text[:min(len(text), 8_000)]) // a record has less than 64 KB
 		return q[1 : len(q)-1]
+	case strings.HasSuffix(file, ".evtx.txt") && quoted: // a record has less than a chunk of 64 KB
+		q := strconv.Quote(strings.ToValidUTF8(text[:min(len(text), 5_000)], ""))
+		return q[1 : len(q)-1]
+	case strings.HasSuffix(file, ".srum.txt") && quoted: // a name has its place in one page
+		q := strconv.Quote(strings.ToValidUTF8(text[:min(len(text), 1_500)], ""))
+		return q[1 : len(q)-1]
 	case (strings.HasSuffix(file, ".freb.txt") || strings.HasSuffix(file, ".events.txt")) && quoted:
 		q := strconv.Quote(text)
 		return q[1 : len(q)-1]
 	case strings.HasSuffix(file, ".freb.txt"):
 		return strings.Map(keep("\r\n\""), text)
-	case strings.HasSuffix(file, ".events.txt"), strings.HasSuffix(file, ".etl.txt"):
+	case strings.HasSuffix(file, ".events.txt"), strings.HasSuffix(file, ".evtx.txt"), strings.HasSuffix(file, ".etl.txt"):
 		return strings.Map(keep("\r\n\t \"'`#{}[]=\x00"), strings.ToValidUTF8(text, ""))
 	case strings.HasSuffix(file, ".config"), strings.HasSuffix(file, ".xml"), strings.HasSuffix(file, ".htm"):
 		var b bytes.Buffer

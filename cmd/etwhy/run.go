@@ -71,7 +71,7 @@ func (env *environment) find(opts *options, args []string) (*found, error) {
 	}
 	f := &found{session: s, analysis: a}
 	s.warnFilter(filter, result) // which needs the names as they are
-	if report.TraitsOf(opts.format).Detailed {
+	if t := report.TraitsOf(opts.format); t.Detailed || t.Digests && a.OfTracings() {
 		s.collect(a, result)
 	}
 	s.done()
@@ -121,13 +121,7 @@ func (s *session) mixed() bool {
 }
 
 // isSource reports whether an input is one that tells something of a machine.
-func isSource(in *incident.Input) bool {
-	switch in.Kind {
-	case timeline.KindOther, timeline.KindCab, timeline.KindZip:
-		return false
-	}
-	return in.DuplicateOf == ""
-}
+func isSource(in *incident.Input) bool { return in.Kind.IsSource() && in.DuplicateOf == "" }
 
 func runExplain(env *environment, opts *options, args []string) error {
 	if err := opts.check(); err != nil {
@@ -193,7 +187,7 @@ func (env *environment) open(opts *options, args []string) (*session, error) {
 	}
 	s := &session{env: env, opts: opts, args: args, redactor: redactor, progress: newProgress(env.stderr, opts.quiet)}
 	read := incident.Options{TempFile: tempFile, Progress: s.progress.add}
-	if report.TraitsOf(opts.format).Detailed {
+	if t := report.TraitsOf(opts.format); t.Detailed || t.Digests {
 		read.Keep = 64 << 20
 	}
 	s.inc = incident.New(read)

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/etwhy/etwhy/cab"
 	"github.com/etwhy/etwhy/decode/charset"
+	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline/redact"
 )
 
@@ -112,12 +114,23 @@ const (
 	unpackMost = 64 << 30
 )
 
+// headSize is how many bytes of a file tell what it is.
+const headSize = 80
+
+// isPacked reports whether the bytes that a file begins with say that more is in it than can be read as it stands.
+func isPacked(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("MSCF")) || bytes.HasPrefix(head, []byte("\x1f\x8b")) ||
+		etl.Sniff(head, -1) == nil
+}
+
 // content checks bytes that can be read in place.
 func (c *secretCheck) content(name string, r io.ReaderAt, size int64, depth int) error {
-	head := make([]byte, 4)
+	head := make([]byte, headSize)
 	n, _ := r.ReadAt(head, 0)
 	var members []member
 	switch head = head[:n]; {
+	case etl.Sniff(head, size) == nil:
+		return c.trace(name, r, size)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		z, err := zip.NewReader(r, size)
 		if err != nil {
@@ -153,7 +166,7 @@ func (c *secretCheck) content(name string, r io.ReaderAt, size int64, depth int)
 			err = errors.Join(c.look(at, r, depth+1), r.Close())
 		}
 		if err != nil {
-			all = errors.Join(all, fmt.Errorf("%s: %w", at, err))
+			all = errors.Join(all, fmt.Errorf("%s: %w", cmp.Or(m.name, "unpacking"), err))
 		}
 	}
 	return all
@@ -165,13 +178,12 @@ type member struct {
 	open func() (io.ReadCloser, error)
 }
 
-// look checks what can be read once. Only a container has to be kept for that.
+// look checks what can be read once. Only what is packed has to be kept for that.
 func (c *secretCheck) look(name string, r io.Reader, depth int) error {
 	limited := &io.LimitedReader{R: r, N: unpackMost - c.unpacked}
 	defer func() { c.unpacked = unpackMost - limited.N }()
 	in := bufio.NewReader(limited)
-	head, _ := in.Peek(4)
-	if s := string(head); s != "PK\x03\x04" && s != "MSCF" && !strings.HasPrefix(s, "\x1f\x8b") {
+	if head, _ := in.Peek(headSize); !isPacked(head) {
 		return c.text(name, in)
 	}
 	f, err := tempFile()
@@ -187,6 +199,32 @@ func (c *secretCheck) look(name string, r io.Reader, depth int) error {
 		return fmt.Errorf("more than %d GB in containers: unpack it", unpackMost>>30)
 	}
 	return c.content(name, f, size, depth)
+}
+
+// trace looks through an event trace log. One that is not compressed is looked through as it stands, with what events of
+// before have left in its buffers.
+func (c *secretCheck) trace(name string, r io.ReaderAt, size int64) error {
+	log, err := etl.NewReader(r, size)
+	if err != nil || log.Compression() == etl.Uncompressed {
+		return c.text(name, io.NewSectionReader(r, 0, size))
+	}
+	c.files++
+	before := len(c.places) + c.more
+	for record, err := range log.Unordered(0, 1) {
+		if err != nil {
+			return err
+		}
+		c.piece(name, record.Payload(), 0, len(record.Payload()), 0)
+	}
+	if len(c.places)+c.more > before {
+		c.bad++
+	}
+	for _, a := range log.Anomalies() {
+		if a.Kind == etl.BadCompression {
+			return errors.New("a part of the log cannot be decompressed, what is in it was not looked at")
+		}
+	}
+	return nil
 }
 
 // Sizes of the pieces of a text that are looked at one after the other: a piece ends with a line, or else before its
@@ -234,15 +272,13 @@ func (c *secretCheck) text(name string, r io.Reader) error {
 
 // piece looks for secrets that begin between two places, of which the first is in a line.
 func (c *secretCheck) piece(name string, text []byte, from, to, line int) {
-	zeros := func(b []byte) int { return bytes.Count(b, []byte{0}) }
-	binary := zeros(text) > 0
-	if binary { // what text is in it may be UTF-16
-		from, to = from-zeros(text[:from]), to-zeros(text[:to])
-		text = bytes.ReplaceAll(text, []byte{0}, nil)
+	binary := bytes.IndexByte(text, 0) >= 0
+	if binary {
+		text, from, to = narrow(text, from, to)
 	}
 	at := from
 	for f := range redact.Find(text) {
-		if f.Start < from || f.Start >= to {
+		if f.Start < from || f.Start >= to || binary && f.End-f.Start < fewest {
 			continue
 		}
 		line += bytes.Count(text[at:f.Start], []byte("\n"))
@@ -257,6 +293,42 @@ func (c *secretCheck) piece(name string, text []byte, from, to, line int) {
 		}
 		c.found(place)
 	}
+}
+
+// fewest characters make a secret in binary data, where any few bytes may look like the name of one.
+const fewest = 4
+
+// narrow returns what text is in binary data, be it of UTF-16: zeros stand between its parts. from and to are places in
+// the data, and then in what is returned.
+func narrow(data []byte, from, to int) (text []byte, newFrom, newTo int) {
+	isText := func(i int) bool {
+		return i >= 0 && i < len(data) && (data[i] >= ' ' && data[i] != 0x7f || data[i] == '\r' || data[i] == '\n' || data[i] == '\t')
+	}
+	isZero := func(i int) bool { return i >= 0 && i < len(data) && data[i] == 0 }
+	text = make([]byte, 0, len(data))
+	newFrom, newTo = -1, -1
+	for i, c := range data {
+		if i == from {
+			newFrom = len(text)
+		}
+		if i == to {
+			newTo = len(text)
+		}
+		switch {
+		case isText(i):
+			text = append(text, c)
+		case c == 0 && isText(i-1) && (isZero(i-2) || isText(i+1) && isZero(i+2)): // the upper half of a character
+		default:
+			text = append(text, 0)
+		}
+	}
+	if newFrom < 0 {
+		newFrom = len(text)
+	}
+	if newTo < 0 {
+		newTo = len(text)
+	}
+	return text, newFrom, newTo
 }
 
 func (c *secretCheck) found(place string) {
