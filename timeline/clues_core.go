@@ -3,7 +3,6 @@ package timeline
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -200,7 +199,7 @@ func (b *Builder) findHosts() {
 		if r.Side == Server || r.Proxied {
 			h.count(r)
 		} else if r.Outcome == OK && strings.HasPrefix(r.URL, "https:") {
-			h.hosts[strings.ToLower(cmp.Or(r.Host, hostOf(r.URL)))] = true
+			h.hosts[strings.ToLower(cmp.Or(r.Host, Authority(r.URL)))] = true
 		}
 		if w := r.sight; w != nil && w.onward && w.forwarder == freb.ANCM {
 			e := quoted(cmp.Or(r.by(KindFREB), r))
@@ -380,15 +379,6 @@ func (x *scene) seeModule(h *hosting) {
 		}
 	}
 	x.say("module", name)
-}
-
-// isLoopback reports whether a server is the machine itself.
-func isLoopback(server string) bool {
-	if ap, err := netip.ParseAddrPort(server); err == nil {
-		return ap.Addr().Unmap().IsLoopback()
-	}
-	a, err := netip.ParseAddr(server)
-	return err == nil && a.Unmap().IsLoopback() || strings.EqualFold(hostName(server), "localhost")
 }
 
 // seeLimit compares how long the module waited with the limit that it has.
@@ -602,7 +592,7 @@ func (x *scene) tied(o *occurrence) tie {
 	}
 	name := cmp.Or(p.name, p.folder[strings.LastIndexByte(p.folder, '\\')+1:])
 	first, _, _ := strings.Cut(strings.TrimPrefix(at, "/"), "/")
-	host := hostName(cmp.Or(x.r.Host, hostOf(x.r.URL)))
+	host := hostName(cmp.Or(x.r.Host, Authority(x.r.URL)))
 	for _, s := range [...]string{x.r.AppPool, host, hostLabel(host), first} {
 		if name != "" && strings.EqualFold(s, name) {
 			return itself
@@ -839,7 +829,7 @@ func (x *scene) seeOthers(h *hosting) {
 	}
 	x.seeMethods(h)
 	if r.Side == Client && !r.Proxied && r.Outcome == Failed && r.Phase == PhaseTLS {
-		host := strings.ToLower(cmp.Or(r.Host, hostOf(r.URL)))
+		host := strings.ToLower(cmp.Or(r.Host, Authority(r.URL)))
 		for _, m := range x.b.machines {
 			if m != x.front && m.hosts.hosts[host] {
 				x.note(othersFine)
@@ -1071,7 +1061,7 @@ func (b *Builder) pageScenes() []*scene {
 		}
 		told[pageLine(p)] = true
 		r := &Request{
-			Input: s.number, Side: Server, Outcome: Failed, URL: p.URL, Host: hostOf(p.URL), Status: p.Status, SubStatus: p.SubStatus, HasSub: p.HasSub,
+			Input: s.number, Side: Server, Outcome: Failed, URL: p.URL, Host: Authority(p.URL), Status: p.Status, SubStatus: p.SubStatus, HasSub: p.HasSub,
 			Error: win32Of(p.Code), MadeBy: &MadeBy{Tier: p.MadeBy, Module: p.Module}, facts: new(facts),
 		}
 		x := &scene{b: b, r: r, f: r.facts, front: s.on, alone: true}

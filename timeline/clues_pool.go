@@ -660,7 +660,7 @@ func (x *scene) lookOthers(o *outage) {
 func (x *scene) lookAddress(o *outage) {
 	m := x.front
 	r := x.r
-	port := r.Server[strings.LastIndexByte(r.Server, ':')+1:]
+	_, port := SplitHost(r.Server)
 	x.say("port", port)
 	var reserved string
 	kinds := []eventlog.FactKind{eventlog.URLReserved, eventlog.URLReleased}
@@ -721,12 +721,9 @@ func takes(reserved, port string, r *Request) bool {
 	if !ok {
 		return false
 	}
-	host, path, _ := strings.Cut(rest, "/")
-	i := strings.LastIndexByte(host, ':')
-	if i < 0 || host[i+1:] != port {
-		return false
-	}
-	if host = host[:i]; host != "+" && !strings.EqualFold(host, hostName(r.Host)) && !strings.EqualFold(host, hostName(r.Server)) {
+	address, path, _ := strings.Cut(rest, "/")
+	host, own := SplitHost(address)
+	if own == "" || own != port || host != "+" && !strings.EqualFold(host, hostName(r.Host)) && !strings.EqualFold(host, hostName(r.Server)) {
 		return false
 	}
 	return strings.HasPrefix(pathOfRequest(r), "/"+strings.ToLower(strings.TrimSuffix(path, "/")))

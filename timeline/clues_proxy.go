@@ -295,7 +295,7 @@ func (x *scene) farm() (iisconfig.Farm, bool) {
 	names := []string{r.Farm}
 	if w := r.sight; w != nil && w.freb != nil {
 		for _, u := range w.freb.Rewrites {
-			names = append(names, hostName(hostOf(u)))
+			names = append(names, hostName(Authority(u)))
 		}
 	}
 	if a, ok := plainAddress(r.Server); ok {

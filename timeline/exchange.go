@@ -144,7 +144,7 @@ func (c *client) create(ev *decode.Event) *exchange {
 	if x == nil {
 		x = c.open(ev, address, handle)
 		x.req.Method, x.req.URL = method, target
-		x.req.Host = hostOf(target)
+		x.req.Host = Authority(target)
 		x.activity, x.session = activity, session
 		if !activity.IsZero() {
 			c.activities.put(join, x)
@@ -690,21 +690,6 @@ func parseStatus(block []byte) int {
 		return 0
 	}
 	return n
-}
-
-// hostOf returns host and port of a URL.
-func hostOf(target string) string {
-	_, rest, ok := strings.Cut(target, "://")
-	if !ok {
-		return ""
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
-	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
-	}
-	return rest
 }
 
 // literalServer returns the address that a URL names by number, with its port; else "".

@@ -40,9 +40,6 @@ const (
 	FitSelected
 )
 
-// Selected reports whether the filter keeps the request.
-func (f Fit) Selected() bool { return f >= FitUnattributed }
-
 // Match says how r stands to the filter. Requests of a process that the filter names count as the
 // application's, except probes. What it names by id is never set aside.
 func (f *Filter) Match(r *Request) Fit {

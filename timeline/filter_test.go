@@ -102,9 +102,6 @@ func TestFilterMatch(t *testing.T) {
 		if got := tt.filter.Match(tt.r); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
-		if got := tt.filter.Match(tt.r).Selected(); got != (tt.want == FitSelected || tt.want == FitUnattributed) {
-			t.Errorf("%s: selected = %v", tt.name, got)
-		}
 	}
 }
 

@@ -504,7 +504,7 @@ func (h *httpSys) nameObject(x *inbound, ev *decode.Event) {
 func (x *inbound) url(ev *decode.Event) {
 	if x.r.URL == "" {
 		x.r.URL = ev.Get("Url").Text()
-		x.r.Host = hostOf(x.r.URL)
+		x.r.Host = Authority(x.r.URL)
 	}
 }
 

@@ -3,7 +3,6 @@ package timeline
 import (
 	"cmp"
 	"iter"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -113,7 +112,7 @@ func (b *Builder) joinWitnesses() {
 		if hub == nil && !r.Activity.IsZero() && ids[byAct] != nil {
 			hub, by = ids[byAct], byActivity
 		}
-		if _, _, err := net.SplitHostPort(r.Client); hub == nil && err == nil {
+		if _, port := SplitHost(r.Client); hub == nil && port != "" {
 			for _, q := range clients[endpoint] {
 				if q.kind() != r.kind() && samePath(q, r) && meets(q, r, 0, 2*etl.Second) {
 					hub, by = q, byClient
@@ -150,34 +149,37 @@ func (b *Builder) joinWitnesses() {
 			pages[key] = append(pages[key], r)
 		}
 	}
-	// Without an id: the same page, the same end, the same answer.
-	fits := func(hub, r *Request) bool {
-		if hub.into != nil || hub.by(r.kind()) != nil || hub.LogID != "" && r.LogID != "" && hub.LogID != r.LogID {
-			return false
-		}
-		if hub.Status != 0 && r.Status != 0 && (hub.Status != r.Status || hub.HasSub && r.HasSub && hub.SubStatus != r.SubStatus) {
-			return false
-		}
-		if x, y := hostName(hub.Client), hostName(r.Client); x != "" && y != "" && x != y && hub.sight != nil && hostName(hub.sight.forwarded) != y {
-			return false
-		}
-		// A log gives the end in whole seconds, and counts from the first byte to the last one sent.
-		end := hub.End
-		return !end.IsZero() && r.End <= end+etl.Second && r.End > end-2*etl.Second && r.Start <= hub.Start+2*etl.Second
-	}
-	// Of requests that follow each other within a second, the length tells them apart: that of a log is rounded to
-	// milliseconds, and FREB's clock ticks every 16.
-	exact := func(hub, r *Request) bool {
-		const tick = 20 * time.Millisecond
-		return fits(hub, r) && r.sight.took >= 0 && hub.End/etl.Second == r.End/etl.Second && (r.sight.took-hub.Duration()).Abs() <= tick
-	}
-	for _, fit := range []func(hub, r *Request) bool{exact, fits} {
+	for _, fit := range []func(hub, r *Request) bool{fitsExactly, fitsWitness} {
 		joinUnique(rest, func(r *Request) iter.Seq[*Request] {
 			return slices.Values(pages[pageKey{b.on(r), r.Method, pathOfRequest(r)}])
 		}, fit,
 			func(hub, r *Request) { hub.absorb(r, byURL, Likely) }, nil)
 		rest = slices.DeleteFunc(rest, func(r *Request) bool { return r.into != nil })
 	}
+}
+
+// fitsWitness reports whether a log's line r is of the same exchange as hub, without an id: the same page, the same end,
+// the same answer.
+func fitsWitness(hub, r *Request) bool {
+	if hub.into != nil || hub.by(r.kind()) != nil || hub.LogID != "" && r.LogID != "" && hub.LogID != r.LogID {
+		return false
+	}
+	if hub.Status != 0 && r.Status != 0 && (hub.Status != r.Status || hub.HasSub && r.HasSub && hub.SubStatus != r.SubStatus) {
+		return false
+	}
+	if x, y := hostName(hub.Client), hostName(r.Client); x != "" && y != "" && x != y && hub.sight != nil && hostName(hub.sight.forwarded) != y {
+		return false
+	}
+	// A log gives the end in whole seconds, and counts from the first byte to the last one sent.
+	end := hub.End
+	return !end.IsZero() && r.End <= end+etl.Second && r.End > end-2*etl.Second && r.Start <= hub.Start+2*etl.Second
+}
+
+// fitsExactly reports whether the lengths are alike, too: these tell apart requests that follow each other within a
+// second. That of a log is rounded to milliseconds, and FREB's clock ticks every 16.
+func fitsExactly(hub, r *Request) bool {
+	const tick = 20 * time.Millisecond
+	return fitsWitness(hub, r) && r.sight.took >= 0 && hub.End/etl.Second == r.End/etl.Second && (r.sight.took-hub.Duration()).Abs() <= tick
 }
 
 // copied reports whether a line with the same id stands in another log as well: somebody kept a copy of the file.
@@ -556,143 +558,22 @@ var reached = map[freb.Phase]fact{
 
 // joinBehind finds what the content servers have of the requests that a proxy passed on.
 func (b *Builder) joinBehind() {
-	var fronts []*Request
-	ids, forwarded, clients := map[string][]*Request{}, map[string][]*Request{}, map[string][]*Request{}
-	pages := map[pageKey][]*Request{}
-	for _, r := range b.requests {
-		switch {
-		case r.into != nil:
-		case r.Side == Client && !r.local():
-			if at := b.machineAt(r.Server); b.on(r).Role == RoleProxy || r.Proxied || at != nil && at != b.on(r) {
-				fronts = append(fronts, r)
-			}
-		default: // what a module passed on to a program of the same machine, its own clients see as a server does
-			if r.LogID != "" {
-				ids[strings.ToLower(r.LogID)] = append(ids[strings.ToLower(r.LogID)], r)
-			}
-			if w := r.sight; w != nil && strings.Contains(w.forwarded, ":") {
-				forwarded[w.forwarded] = append(forwarded[w.forwarded], r)
-			}
-			if _, _, err := net.SplitHostPort(r.Client); err == nil {
-				clients[r.Client] = append(clients[r.Client], r)
-			}
-			for _, p := range r.paths() {
-				key := pageKey{b.on(r), r.Method, p}
-				pages[key] = append(pages[key], r)
-			}
-		}
-	}
-	if len(fronts) == 0 || len(pages) == 0 {
+	fronts, backs := b.halves()
+	if len(fronts) == 0 || len(backs.pages) == 0 {
 		return
 	}
 	var rest []*Request
 	for _, p := range fronts {
-		type lookup struct {
-			list []*Request
-			by   string
-		}
-		var looks []lookup
-		if p.LogID != "" {
-			looks = append(looks, lookup{ids[strings.ToLower(p.LogID)], byLogID})
-		}
-		if strings.Contains(p.Client, ":") {
-			looks = append(looks, lookup{forwarded[p.Client], byForward})
-		}
-		if p.Connection != nil {
-			looks = append(looks, lookup{clients[p.Connection.Local], byAddress})
-		}
-		for _, l := range looks {
-			var only *Request
-			several := false
-			for _, q := range l.list {
-				slack := etl.Time(sameDay)
-				if l.by != byLogID { // ports are used again
-					slack = 5 * Minute
-				}
-				if q.into != nil || q == p || !meets(p, q, 0, slack) || l.by != byLogID && !samePage(p, q) {
-					continue
-				}
-				if several = only != nil; several {
-					break
-				}
-				only = q
-			}
-			if only != nil && !several {
-				p.see(only, l.by, Certain)
-				break
-			}
-		}
-		if p.sight == nil || p.sight.behind == nil {
+		if !backs.joinNamed(p) {
 			rest = append(rest, p)
 		}
 	}
 	b.setClocks(fronts)
-	fits := func(q, p *Request) bool {
-		on, at := b.on(q), b.on(p)
-		if q.into != nil || on == at || p.LogID != "" && q.LogID != "" {
-			return false
-		}
-		if w := p.sight; w != nil && w.serverStatus > 0 && q.Status > 0 && w.serverStatus != q.Status {
-			return false // the server gave another answer
-		}
-		// Not before it was sent on, and it arrives at once.
-		slack := 500 * etl.Millisecond
-		if q.sight != nil && q.sight.coarse || p.sight != nil && p.sight.coarse {
-			slack = 2 * etl.Second
-		}
-		d := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
-		t := q.Start + d
-		if q.Partial == PartialStart {
-			t = q.End + d
-		} else if t > p.Start+5*etl.Second+slack {
-			return false
-		}
-		if t < p.Start-slack || t > ended(p)+slack {
-			return false
-		}
-		if target, ok := plainAddress(p.Server); ok && len(on.addresses) > 0 && !on.addresses[target] {
-			return false // it went to another server
-		}
-		if q.sight != nil && q.sight.kind != KindIISLog && len(at.addresses) > 0 {
-			if from, ok := plainAddress(q.Client); ok && !at.addresses[from] {
-				return false // it came from elsewhere
-			}
-		}
-		return true
-	}
-	for _, list := range pages {
+	for _, list := range backs.pages {
 		slices.SortStableFunc(list, func(x, y *Request) int { return cmp.Compare(x.Start, y.Start) })
 	}
-	// Of each other machine, those that began at about the time, by its clock.
-	around := func(p *Request, path string, yield func(*Request) bool) bool {
-		const slack = 5*etl.Second + 2*etl.Second
-		at := b.on(p)
-		for _, on := range b.machines {
-			list := pages[pageKey{on, p.Method, path}]
-			if on == at || len(list) == 0 {
-				continue
-			}
-			d := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
-			began := func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) }
-			from, _ := slices.BinarySearchFunc(list, p.Start-d-slack, began)
-			to, _ := slices.BinarySearchFunc(list, ended(p)-d+slack+1, began)
-			for _, q := range list[from:max(from, to)] {
-				if !yield(q) {
-					return false
-				}
-			}
-		}
-		return true
-	}
-	joinUnique(rest, func(p *Request) iter.Seq[*Request] {
-		return func(yield func(*Request) bool) {
-			if around(p, pathOfRequest(p), yield) && len(p.Attempts) > 0 {
-				if sent := pathOf(p.Attempts[0].URL); sent != pathOfRequest(p) {
-					around(p, sent, yield)
-				}
-			}
-		}
-	}, fits, func(q, p *Request) { p.see(q, byURL, Likely) }, func(p *Request, list []*Request) {
+	candidates := func(p *Request) iter.Seq[*Request] { return b.candidates(p, backs.pages) }
+	joinUnique(rest, candidates, b.fitsBehind, func(q, p *Request) { p.see(q, byURL, Likely) }, func(p *Request, list []*Request) {
 		if p.Outcome == OK {
 			return
 		}
@@ -701,6 +582,142 @@ func (b *Builder) joinBehind() {
 			p.witness().rivals = append(p.witness().rivals, q)
 		}
 	})
+}
+
+// backs are requests as servers saw them, by all that a proxy may know of the one it passed on.
+type backs struct {
+	ids       map[string][]*Request // by ARR's identifier
+	forwarded map[string][]*Request // by address and port of who asked the proxy
+	clients   map[string][]*Request // by address and port of the client
+	pages     map[pageKey][]*Request
+}
+
+// halves returns the requests that were passed on, as the proxy saw them, and those that may be their other halves.
+func (b *Builder) halves() (fronts []*Request, x *backs) {
+	x = &backs{map[string][]*Request{}, map[string][]*Request{}, map[string][]*Request{}, map[pageKey][]*Request{}}
+	for _, r := range b.requests {
+		switch {
+		case r.into != nil:
+		case r.Side == Client && !r.local():
+			if at := b.machineAt(r.Server); b.on(r).Role == RoleProxy || r.Proxied || at != nil && at != b.on(r) {
+				fronts = append(fronts, r)
+			}
+		default: // what a module passed on to a program of the same machine, its own clients see as a server does
+			if id := strings.ToLower(r.LogID); id != "" {
+				x.ids[id] = append(x.ids[id], r)
+			}
+			if w := r.sight; w != nil && strings.Contains(w.forwarded, ":") {
+				x.forwarded[w.forwarded] = append(x.forwarded[w.forwarded], r)
+			}
+			if _, port := SplitHost(r.Client); port != "" {
+				x.clients[r.Client] = append(x.clients[r.Client], r)
+			}
+			for _, p := range r.paths() {
+				key := pageKey{b.on(r), r.Method, p}
+				x.pages[key] = append(x.pages[key], r)
+			}
+		}
+	}
+	return fronts, x
+}
+
+// joinNamed joins a request that was passed on with the one that its id, its client or its connection names, and
+// reports whether it is joined.
+func (x *backs) joinNamed(p *Request) bool {
+	switch {
+	case p.LogID != "" && p.seeOnly(x.ids[strings.ToLower(p.LogID)], byLogID):
+	case strings.Contains(p.Client, ":") && p.seeOnly(x.forwarded[p.Client], byForward):
+	case p.Connection != nil && p.seeOnly(x.clients[p.Connection.Local], byAddress):
+	}
+	return p.sight != nil && p.sight.behind != nil
+}
+
+// seeOnly joins a request that was passed on with the one of a list that it can be, and reports whether there is just one.
+func (p *Request) seeOnly(list []*Request, by string) bool {
+	var only *Request
+	for _, q := range list {
+		slack := etl.Time(sameDay)
+		if by != byLogID { // ports are used again
+			slack = 5 * Minute
+		}
+		if q.into != nil || q == p || !meets(p, q, 0, slack) || by != byLogID && !samePage(p, q) {
+			continue
+		}
+		if only != nil {
+			return false
+		}
+		only = q
+	}
+	if only != nil {
+		p.see(only, by, Certain)
+	}
+	return only != nil
+}
+
+// candidates yields, of each other machine, the requests of p's page that began at about the time, by its clock.
+func (b *Builder) candidates(p *Request, pages map[pageKey][]*Request) iter.Seq[*Request] {
+	const slack = 5*etl.Second + 2*etl.Second
+	paths := []string{pathOfRequest(p)}
+	if len(p.Attempts) > 0 {
+		if sent := pathOf(p.Attempts[0].URL); sent != paths[0] {
+			paths = append(paths, sent)
+		}
+	}
+	began := func(r *Request, t etl.Time) int { return cmp.Compare(r.Start, t) }
+	return func(yield func(*Request) bool) {
+		at := b.on(p)
+		for _, path := range paths {
+			for _, on := range b.machines {
+				list := pages[pageKey{on, p.Method, path}]
+				if on == at || len(list) == 0 {
+					continue
+				}
+				shift := on.shift(at)
+				from, _ := slices.BinarySearchFunc(list, p.Start.Add(-shift)-slack, began)
+				to, _ := slices.BinarySearchFunc(list, ended(p).Add(-shift)+slack+1, began)
+				for _, q := range list[from:max(from, to)] {
+					if !yield(q) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// fitsBehind reports whether a server's request q can be what it saw of p, which a proxy passed on.
+func (b *Builder) fitsBehind(q, p *Request) bool {
+	on, at := b.on(q), b.on(p)
+	if q.into != nil || on == at || p.LogID != "" && q.LogID != "" {
+		return false
+	}
+	if w := p.sight; w != nil && w.serverStatus > 0 && q.Status > 0 && w.serverStatus != q.Status {
+		return false // the server gave another answer
+	}
+	// Not before it was sent on, and it arrives at once.
+	slack := 500 * etl.Millisecond
+	if q.sight != nil && q.sight.coarse || p.sight != nil && p.sight.coarse {
+		slack = 2 * etl.Second
+	}
+	shift := on.shift(at)
+	t := q.Start.Add(shift)
+	if q.Partial == PartialStart {
+		t = q.End.Add(shift)
+	} else if t > p.Start+5*etl.Second+slack {
+		return false
+	}
+	if t < p.Start-slack || t > ended(p)+slack {
+		return false
+	}
+	if target, ok := plainAddress(p.Server); ok && len(on.addresses) > 0 && !on.addresses[target] {
+		return false // it went to another server
+	}
+	if q.sight != nil && q.sight.kind != KindIISLog && len(at.addresses) > 0 {
+		if from, ok := plainAddress(q.Client); ok && !at.addresses[from] {
+			return false // it came from elsewhere
+		}
+	}
+	return true
 }
 
 // joinCandidates lists, with the requests of proxies that did not go well, the lines of the content server's logs that
@@ -752,8 +769,8 @@ func (b *Builder) mayBe(p, behind *Request, on *Machine) []*Request {
 	)
 	at := b.on(p)
 	slack := clockSlack(at, on)
-	shift := etl.Time((on.ClockOffset - at.ClockOffset) / 100)
-	from, to := p.Start-shift-slack, ended(p)-shift+slack
+	shift := on.shift(at)
+	from, to := p.Start.Add(-shift)-slack, ended(p).Add(-shift)+slack
 	waited := ended(p).Sub(p.Start)
 	timed := slices.Contains(timerCodes, p.Error) || slices.Contains(timerCodes, p.WinHTTP.Code)
 	asker := hostName(p.Client)

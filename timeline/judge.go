@@ -3,7 +3,6 @@ package timeline
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +57,7 @@ func (b *Builder) judge() {
 		}
 	}
 	b.discover(j)
+	b.joinCalls()
 	for _, r := range b.requests { // only now: one may be judged by what another one tells
 		if r.Verdict != nil {
 			r.Marks = nil // the verdict quotes them
@@ -438,49 +438,7 @@ func codeText(c Code) string {
 
 // replacer fills the texts of rules with the values of a request, and with what the lookers of the scene found.
 func (x *scene) replacer() filler {
-	r, f := x.r, x.f
-	server, host := r.Server, r.Host
-	if r.Proxied { // of the server behind, not that of the client's URL
-		switch {
-		case len(r.Attempts) > 0 && hostOf(r.lastURL()) != "":
-			host = hostOf(r.lastURL())
-		case server != "":
-			host = server
-		}
-	}
-	if host == "" {
-		host = hostOf(r.URL)
-	}
-	name := host
-	if u, err := url.Parse("//" + host); err == nil {
-		name = u.Hostname()
-	}
-	if server == "" {
-		server = host
-	}
-	if server == "" {
-		server = "the server"
-	}
-	address, port := server, "80"
-	if strings.HasPrefix(r.lastURL(), "https:") {
-		port = "443"
-	}
-	if u, err := url.Parse("//" + server); err == nil && u.Hostname() != "" {
-		address = u.Hostname()
-		if u.Port() != "" {
-			port = u.Port()
-		}
-	}
-	reach := "on this machine: Test-NetConnection " + address + " -Port " + port
-	switch {
-	case r.Server == "" && (r.Proxied || host == ""):
-		reach = "find out which server it was for (rewrite rule, farm), then test its port from this machine (Test-NetConnection)"
-	case r.Proxied && address == server && len(r.Attempts) == 0:
-		reach = "on this machine: Test-NetConnection " + address + ", with the port that the farm has for it"
-	}
-	if name == "" {
-		name = server
-	}
+	r, f, to := x.r, x.f, x.r.asked()
 	process := r.Process
 	if process == "" {
 		process = "the calling process"
@@ -505,19 +463,19 @@ func (x *scene) replacer() filler {
 	if r.Proxied || r.Farm != "" || r.LogID != "" || x.front.Role == RoleProxy { // else a program of its own asks
 		farm = &inFarm
 	}
-	if f.loops || f.tries == 0 && strings.EqualFold(name, "localhost") {
+	if f.loops || f.tries == 0 && strings.EqualFold(to.name, "localhost") {
 		loopback = "; or [::1] was tried first, where nobody listens"
 	}
 	span := "that time"
 	if !r.Start.IsZero() {
-		from, to := x.span()
-		span = from + " to " + to + " UTC"
+		first, last := x.span()
+		span = first + " to " + last + " UTC"
 	}
 	return append(x.words,
-		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", address),
+		"{timeout}", farm.timeout, "{port of}", farm.port, "{retire}", strings.ReplaceAll(farm.retire, "{address}", to.address),
 		"{loopback}", loopback, "{others}", f.others(r.Error),
-		"{reach}", reach, "{the files}", r.toldBy().do, "{these files}", r.toldBy().these, "{record}", r.toldBy().record, "{no crash}", "",
-		"{server}", server, "{address}", address, "{port}", port, "{host}", name, "{process}", process,
+		"{reach}", to.reach, "{the files}", r.toldBy().do, "{these files}", r.toldBy().these, "{record}", r.toldBy().record, "{no crash}", "",
+		"{server}", to.server, "{address}", to.address, "{port}", to.port, "{host}", to.name, "{process}", process,
 		"{limit}", spell(limit), "{wait}", spell(wait), "{proxy}", spell(f.proxy), "{duration}", spell(r.Duration()), "{after}", after,
 		"{bytes}", strconv.FormatUint(f.bytes, 10)+" bytes", "{status}", strconv.Itoa(r.Status),
 		"{unsent}", either(max(len(r.Attempts), 1), "the request was never sent", "the request was not sent this time"),
@@ -527,6 +485,47 @@ func (x *scene) replacer() filler {
 		"{queue}", cmp.Or(r.Queue, "(unknown)"), "{reason}", cmp.Or(f.call, "for no reason given"),
 		"{client}", cmp.Or(hostName(r.Client), "the client"), "{where}", whereAtServer[r.Phase],
 	)
+}
+
+// A destination is what a request was for, in the words of rules.
+type destination struct {
+	server        string // as the files name it, with or without port
+	address, port string // of it
+	name          string // of the host that was asked for
+	reach         string // how to find out whether it can be reached
+}
+
+// asked returns what a request was for.
+func (r *Request) asked() (to destination) {
+	host := r.Host
+	if r.Proxied { // of the server behind, not that of the client's URL
+		host = cmp.Or(r.Server, host)
+		if len(r.Attempts) > 0 {
+			host = cmp.Or(Authority(r.lastURL()), host)
+		}
+	}
+	host = cmp.Or(host, Authority(r.URL))
+	to.server = cmp.Or(r.Server, host, "the server")
+	to.name, _ = SplitHost(host)
+	to.name = cmp.Or(to.name, to.server)
+	to.address, to.port = SplitHost(to.server)
+	to.address = cmp.Or(to.address, to.server)
+	switch {
+	case to.port != "":
+	case strings.HasPrefix(r.lastURL(), "https:"):
+		to.port = "443"
+	default:
+		to.port = "80"
+	}
+	switch {
+	case r.Server == "" && (r.Proxied || host == ""):
+		to.reach = "find out which server it was for (rewrite rule, farm), then test its port from this machine (Test-NetConnection)"
+	case r.Proxied && to.address == to.server && len(r.Attempts) == 0:
+		to.reach = "on this machine: Test-NetConnection " + to.address + ", with the port that the farm has for it"
+	default:
+		to.reach = "on this machine: Test-NetConnection " + to.address + " -Port " + to.port
+	}
+	return to
 }
 
 // A filler has words in braces, each followed by what it stands for. Of a word that is there twice, the first counts.

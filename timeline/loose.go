@@ -56,7 +56,7 @@ func (b *Builder) findLoose() {
 		if front == nil {
 			continue
 		}
-		shift := b.on(r).ClockOffset - front.ClockOffset
+		shift := b.on(r).shift(front)
 		if !front.spans(KindIISLog, r.Start.Add(shift), ended(r).Add(shift)) {
 			continue
 		}

@@ -2,7 +2,6 @@ package timeline
 
 import (
 	"cmp"
-	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -82,19 +81,8 @@ func (s *Session) address(local string) {
 // maxAddresses bounds the addresses of one machine.
 const maxAddresses = 100
 
-// plainAddress returns the address in "10.0.0.5:80", if it is one that tells machines apart.
-func plainAddress(s string) (string, bool) {
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		ap, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return "", false
-		}
-		a = ap.Addr()
-	}
-	a = a.Unmap().WithZone("")
-	return a.String(), !a.IsLoopback() && !a.IsUnspecified() && !a.IsLinkLocalUnicast()
-}
+// shift is what has to be added to the times of a machine to have them by the clock of another.
+func (m *Machine) shift(to *Machine) time.Duration { return m.ClockOffset - to.ClockOffset }
 
 // hostLabel is the name of a computer without its domain, in lower case.
 func hostLabel(name string) string {
@@ -190,7 +178,7 @@ func (b *Builder) findMachines() {
 func (b *Builder) joinFolders(p *partition) {
 	folders, homes := map[string][]int{}, make([]string, len(b.sessions))
 	for i, s := range b.sessions {
-		if s.in.Kind == KindOther || s.in.Kind == KindCab || s.in.Kind == KindZip {
+		if !s.in.Kind.IsSource() {
 			continue
 		}
 		homes[i] = home(s.in.Path)
@@ -478,12 +466,4 @@ func (b *Builder) machineAt(server string) *Machine {
 		}
 	}
 	return nil
-}
-
-// hostName returns the host in "host:port" or "host".
-func hostName(s string) string {
-	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') && strings.Count(s, ":") == 1 {
-		return s[:i]
-	}
-	return s
 }

@@ -87,7 +87,7 @@ func (b *Builder) findOutages() {
 		pool := cmp.Or(r.Queue, r.AppPool)
 		k := key{on: b.on(r), pool: strings.ToLower(pool), word: r.call()}
 		if pool == "" {
-			k.port = r.Server[strings.LastIndexByte(r.Server, ':')+1:]
+			_, k.port = SplitHost(r.Server)
 		}
 		o := open[k]
 		if o == nil || r.End > o.last.Add(gap) || pool != "" && len(k.on.during(o.last+2*etl.Second, r.End-2*etl.Second, pool, eventlog.PoolDisabled)) > 0 {

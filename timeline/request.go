@@ -263,14 +263,16 @@ type Place struct {
 // A Rejection says why a neighbouring rule was not it.
 type Rejection struct{ ID, Why string }
 
-// Related is another witness's view of the same exchange, or a candidate for it.
+// Related is another witness's view of the same exchange, or a candidate for it; or, by its kind, another request:
+// [RelatedCall], [RelatedCaller].
 type Related struct {
 	Input      int
-	Kind, By   string
+	Kind, By   string // kind of the input, or one of the two; how it is known to be related
 	Confidence Confidence
 	Time       etl.Time
 	Text       string
 	Place
+	Request *Request // the other request; nil = a view of this one
 }
 
 // A Mark is an event worth showing as evidence. Its record can be read again at Position.

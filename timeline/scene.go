@@ -122,6 +122,25 @@ func quoted(r *Request) Evidence {
 	return Evidence{Input: r.Input, Time: at, Text: r.line(), Key: true, Place: r.where()}
 }
 
+// outside says, behind the time that the IIS log r has for a request, how much of it the worker process had the request, if
+// its Failed Request Tracing file has much less: HTTP.sys counts from the arrival of a request to the end of the answer.
+func (r *Request) outside(whole *Request) string {
+	f := whole.sight
+	if f == nil || f.freb == nil || f.freb.Partial() || r.kind() != KindIISLog || r.sight.took < 0 {
+		return ""
+	}
+	inside := f.freb.Duration()
+	rest := r.sight.took - inside
+	if rest < 100*time.Millisecond || rest < r.sight.took/10 {
+		return ""
+	}
+	t := " (" + milliseconds(inside) + " in the worker process; "
+	if after := (r.End + etl.Second).Sub(f.freb.End); rest > after { // the log has whole seconds
+		return t + "before that it waited for one)"
+	}
+	return t + "the rest before or after)"
+}
+
 // maxQuotes is the number of lines that a verdict quotes where several files tell of a request.
 const maxQuotes = 10
 
@@ -138,6 +157,9 @@ func (x *scene) evidence(u *rule) []Evidence {
 	told := func(r *Request) {
 		for q := range r.sights {
 			if e := quoted(q); e.Text != "" {
+				if r == x.r { // of the content server the context has it
+					e.Text += q.outside(r)
+				}
 				add(e)
 			}
 		}
@@ -227,7 +249,7 @@ func (x *scene) shift(m *Machine) time.Duration {
 	if m == nil || m == x.front {
 		return 0
 	}
-	return m.ClockOffset - x.front.ClockOffset
+	return m.shift(x.front)
 }
 
 // end is when the request ended, or was last heard of.
@@ -345,7 +367,7 @@ func (b *Builder) behind(r *Request) *Behind {
 		return nil
 	}
 	q := r.sight.behind
-	shift := b.on(q).ClockOffset - b.on(r).ClockOffset
+	shift := b.on(q).shift(b.on(r))
 	v := &Behind{
 		Input: q.Input, Start: q.Start.Add(shift), Took: q.Duration(),
 		Status: q.Status, SubStatus: q.SubStatus, HasSub: q.HasSub, Phases: slices.Clone(q.Phases),

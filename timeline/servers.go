@@ -125,7 +125,7 @@ func hops(r *Request) []hop {
 		p := &r.Phases[i]
 		for attempt < last && (attempt < 0 || p.Start >= r.Attempts[attempt+1].Start) {
 			attempt++
-			if at == "" || hostOf(r.Attempts[attempt].URL) != hostOf(r.Attempts[attempt-1].URL) {
+			if at == "" || Authority(r.Attempts[attempt].URL) != Authority(r.Attempts[attempt-1].URL) {
 				at = ""
 				if len(r.Attempts) > 0 {
 					at = literalServer(r.Attempts[attempt].URL)

@@ -38,6 +38,12 @@ const (
 	KindOther   Kind = "other"
 )
 
+// IsContainer reports whether inputs of the kind hold other inputs, and tell nothing themselves.
+func (k Kind) IsContainer() bool { return k == KindCab || k == KindZip }
+
+// IsSource reports whether inputs of the kind tell something of a machine.
+func (k Kind) IsSource() bool { return k != KindOther && !k.IsContainer() }
+
 // A sight is what a file other than a trace says of a request, as far as the joins and the rules need it.
 // A request that several files know has that of the richest, and those of the others under same.
 type sight struct {
@@ -152,7 +158,7 @@ func (s *Session) FREB(q *freb.Request) {
 	s.address(q.Local)
 	r := &Request{
 		Side: Server, PID: q.PID, AppPool: q.AppPool, Process: "w3wp.exe",
-		Method: q.Verb, URL: q.URL, Host: hostOf(q.URL), Server: q.Local, Client: q.Client,
+		Method: q.Verb, URL: q.URL, Host: Authority(q.URL), Server: q.Local, Client: q.Client,
 		Start: q.Start, End: max(q.End, q.Last, q.Start),
 		Status: int(q.Status.Code), SubStatus: int(q.Status.Sub), HasSub: q.Status.HasSub,
 		Activity: q.Activity, facts: new(facts),

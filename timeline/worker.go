@@ -65,7 +65,8 @@ func (b *Builder) givePools() {
 // several.
 func (m *Machine) boundTo(server, host string) (id uint32) {
 	file := m.settings.Host()
-	port, err := strconv.ParseUint(server[strings.LastIndexByte(server, ':')+1:], 10, 16)
+	_, number := SplitHost(server)
+	port, err := strconv.ParseUint(number, 10, 16)
 	if file == nil || err != nil {
 		return 0
 	}

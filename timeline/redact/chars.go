@@ -54,6 +54,12 @@ func next(b []byte, i int) (char byte, size int) {
 	return c, 1
 }
 
+// firstOf returns the character at i, in any form. i must be within b.
+func firstOf(b []byte, i int) byte {
+	c, _ := next(b, i)
+	return c
+}
+
 // longest is the size of the longest form of a character.
 const longest = 6
 
@@ -145,5 +151,6 @@ var (
 	base64Chars    = set("+/=")
 	base64URLChars = set("-_")
 	tokenChars     = set("-._~+/=")
+	hookChars      = set("-@/")
 	nameChars      = set("_.-$")
 )

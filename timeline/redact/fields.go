@@ -16,6 +16,7 @@ const (
 	asURL                // or the path of one
 	asFile               // a path
 	asCommand            // a command line
+	asMachine            // a machine, if it is called like one
 	asProxies            // hosts with words and signs between them
 	asHarmless           // words of Windows or IIS, never of a user
 )
@@ -23,15 +24,16 @@ const (
 // treatments are those of fields of events, by their names as plainName gives them.
 var treatments = func() map[string]treatment {
 	m := map[string]treatment{}
-	for t, names := range map[treatment]string{
+	for t, names := range [...]string{
 		asBody: "data chunkdata plaindata fragment body buffer payload content postdata requestbody responsebody entitybody truncateddata",
 		asHost: `host hostname servername server serveraddress snihostname snihost computer computername machine machinename targetname dcname
 			nodename queryname domain dnssuffix adaptersuffixname peerspn localspn umpeerspn umlocalspn retrieveddomain retrievedforest
 			proxyname resolvename namequery workstation workstationname fqdn spn targetserver remotehost remoteaddress localaddress
 			clientaddress address ipaddress socketaddress sockaddr realm`,
+		asMachine: "machineid node nodeid instance instanceid instancename roleinstance backend upstream worker workerid pod podname",
 		asProxies: "proxystring proxy proxies proxylist proxybypass proxyserver queryresults addresses",
 		asUser: `user username remoteuser remoteusername authuser tokenuser tokenusername account accountname subjectusername targetusername
-			logonuser usersid useraccount runas identity`,
+			logonuser usersid useraccount runas identity upn userprincipalname login loginid loginname domainuser`,
 		asURL: "url uri rawurl requesturl requesturi urlbuffer originalurl newurl redirecturl currenturl urlpath referer referrer",
 		asFile: `filename filepath physicalpath directory rootpath modulepath executablepath imagename processpath logfile configfile
 			configfilename scriptfilename imagepath documentroot configpath`,
@@ -42,7 +44,7 @@ var treatments = func() map[string]treatment {
 			iswow64 bytes postnotification fisreentrant moduletype handlertype impersonationlevel`,
 	} {
 		for name := range strings.FieldsSeq(names) {
-			m[name] = t
+			m[name] = treatment(t)
 		}
 	}
 	return m
@@ -129,6 +131,12 @@ func (r *Redactor) LearnHeader(name, value string) {
 		r.learnHost(value)
 	case kind == User:
 		r.learnUser(value)
+	case kind == machines:
+		for one := range strings.SplitSeq(value, ",") {
+			if host, _ := splitPort(strings.TrimSpace(one)); isNamedLikeMachine(host) {
+				r.learnHost(host)
+			}
+		}
 	case kind == via, strings.EqualFold(name, "X-Forwarded-For"):
 		for hop := range strings.SplitSeq(value, ",") {
 			words := strings.Fields(hop)
@@ -176,6 +184,10 @@ func (r *Redactor) LearnField(name, value string) {
 		r.Learn(Host, value)
 	case asUser:
 		r.Learn(User, value)
+	case asMachine:
+		if isNamedLikeMachine(value) {
+			r.Learn(Host, value)
+		}
 	}
 }
 
@@ -205,6 +217,11 @@ func (r *Redactor) Field(name, value string) string {
 		if r.mode >= Identities && len(value) < 256 {
 			r.LearnField(name, value)
 			return r.User(value)
+		}
+	case asMachine:
+		if r.mode >= Identities && isNamedLikeMachine(value) {
+			r.Learn(Host, value)
+			return r.Host(value)
 		}
 	case asProxies:
 		if r.mode >= Identities {

@@ -74,6 +74,21 @@ func (r *Redactor) via(value string) string {
 	return strings.Join(hops, ",")
 }
 
+// machines is the kind of values that may be names of machines, or else say what these are: FRPWEB07, nginx.
+const machines Kind = "machines"
+
+// machines is what stands for them.
+func (r *Redactor) machines(value string) string {
+	list := strings.Split(value, ",")
+	for i, one := range list {
+		name := strings.TrimSpace(one)
+		if host, _ := splitPort(name); isNamedLikeMachine(host) && !r.isPseudonym([]byte(host)) || looksLikeHost([]byte(host)) {
+			list[i] = strings.Replace(one, name, r.address(name), 1)
+		}
+	}
+	return strings.Join(list, ",")
+}
+
 // subject finds the parts of the name that a certificate has for its owner: CN=..., OU=...
 func (s *scanner) subject(b []byte, from, at int) (h hit, ok bool) {
 	start := at
@@ -215,11 +230,15 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 			return end
 		}
 	}
-	if isUNC(b, i) || looksLikeHost(b[i:hostEnd]) {
+	switch kind := toldKind(b, i, hostEnd); {
+	case kind == User:
+		put(string(User), b[i:hostEnd], r.account(string(b[i:hostEnd])))
+		return hostEnd
+	case kind == Host || isUNC(b, i) || looksLikeHost(b[i:hostEnd]):
 		put(Host.rule(), b[i:hostEnd], r.host(string(b[i:hostEnd])))
 		return hostEnd
 	}
-	if l, end, ok := r.find(b, i, end); ok && !(l.kind == Host && isWordOfPath(b, i, end)) {
+	if l, end, ok := r.find(b, i, end); ok && !(l.kind == Host && !r.isOrganisation(l.name) && (isWordOfPath(b, i, end) || isProgram(b, i, end))) {
 		is := ""
 		switch l.kind {
 		case Host:
@@ -246,8 +265,77 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 			return end
 		}
 	}
+	if l, start, after, ok := r.findWithin(b, i, end); ok {
+		*out = append(*out, b[i:start]...)
+		if start > i {
+			*out = append(*out, '-')
+		}
+		put(l.kind.rule(), b[start:after], r.organisation(l))
+		if after < end {
+			*out = append(*out, '-')
+		}
+		return r.word(out, b, after, put)
+	}
 	*out = append(*out, b[i:end]...)
 	return end
+}
+
+// organisation is what stands for the name of one.
+func (r *Redactor) organisation(l learnt) string {
+	if l.kind == Host {
+		return r.host(l.name)
+	}
+	return r.pseudonym(l.kind, l.name)
+}
+
+// introductions are words in front of names in quotation marks, as messages of Windows and .NET have them.
+var introductions = [...]struct {
+	text string
+	kind Kind
+}{
+	{"user ", User}, {"login ", User}, {"account ", User}, {"host ", Host}, {"server ", Host}, {"machine ", Host}, {"computer ", Host}, {"resolved: ", Host},
+}
+
+// principals are what names of services begin with, for Kerberos: HTTP/web02.
+var principals = [...]string{"http/", "host/", "mssqlsvc/", "termsrv/", "cifs/", "ldap/", "rpcss/"}
+
+// toldKind returns the kind of the name b[i:end] where a free text tells what it is; "" if it does not:
+//
+//	for user 'x'   resolved: 'x'   (x:8080)   web02:8080   HTTP/web02
+func toldKind(b []byte, i, end int) Kind {
+	name := b[i:end]
+	lead := b[:i]
+	quote, n := before(b, 0, i)
+	quoted := (quote == '\'' || quote == '"') && end < len(b) && firstOf(b, end) == quote
+	if quoted {
+		lead = b[:i-n]
+	}
+	machine := isNamedLikeMachine(string(name))
+	port := end
+	for port < len(b) && (port == end && b[port] == ':' || port > end && isDigit(b[port])) {
+		port++
+	}
+	digits := port - end - 1
+	switch {
+	case !quoted && !machine && digits < 2 || isOrdinaryWord(name) || isRequestID(name):
+		return ""
+	case digits >= 2 && digits <= 5 && (port == len(b) || !isWord(b[port])) &&
+		(machine || i > 0 && b[i-1] == '(' && port < len(b) && b[port] == ')' && bytes.IndexByte(name, '.') < 0):
+		return Host
+	}
+	for _, t := range introductions {
+		at := len(lead) - len(t.text)
+		if (quoted || machine && t.kind == Host) && hasSuffixFold(lead, t.text) && (at == 0 || !isWord(lead[at-1])) {
+			return t.kind
+		}
+	}
+	for _, p := range principals {
+		at := i - len(p)
+		if machine && hasSuffixFold(lead, p) && (at == 0 || !isWord(b[at-1]) && b[at-1] != '/' && b[at-1] != '.') {
+			return Host
+		}
+	}
+	return ""
 }
 
 // leads are what stands in front of the names of things that are no machines, whatever they are called after.
@@ -312,7 +400,7 @@ func (r *Redactor) named(kind Kind, name []byte) (is string, ok bool) {
 		if !found || end != len(name) {
 			return "", false
 		}
-		if l.kind != User && !looksLikeMachine(name) {
+		if l.kind != User && !looksLikeMachine(name) && !r.isOrganisation(l.name) {
 			return string(name), true
 		}
 	}
@@ -338,6 +426,11 @@ func isWordOfPath(b []byte, i, end int) bool {
 		return bytes.IndexByte(token[at+len("://"):], '/') >= 0
 	}
 	return len(token) > 0 && token[0] == '/' && !bytes.HasPrefix(token, []byte("//"))
+}
+
+// isProgram reports whether the learnt name b[i:end] is what a program is called: Orders.exe.
+func isProgram(b []byte, i, end int) bool {
+	return !looksLikeMachine(b[i:end]) && (hasPrefixFold(b[end:], ".exe") || hasPrefixFold(b[end:], ".dll"))
 }
 
 // ipv4 reads the address at i. A number of four parts behind "Version" is none.
@@ -440,7 +533,7 @@ func namesSomebody(sid string) bool {
 }
 
 // profiles are the folders that hold one of each user.
-var profiles = [...]string{"users", "documents and settings", home}
+var profiles = [...]string{"users", "documents and settings", "profiles", "home$", home}
 
 // home is the folder of Unix, as it is written there: /Home/Index is mostly a page.
 const home = "home"
@@ -542,8 +635,12 @@ func account(b []byte, i, wordEnd int) (domain, sep, end int, ok bool) {
 		return 0, 0, 0, false
 	}
 	switch rest := b[domain:]; {
-	case hasPrefixFold(rest, "%5c"):
-		sep = 3
+	case rest[0] == '%':
+		c, n := next(b, domain)
+		if c != '\\' {
+			return 0, 0, 0, false
+		}
+		sep = n
 	case bytes.HasPrefix(rest, []byte(`\\`)):
 		sep = 2
 	case rest[0] == '\\':
@@ -585,6 +682,9 @@ func isUNC(b []byte, i int) bool {
 	n := 0
 	for i-n > 0 && b[i-n-1] == '\\' {
 		n++
+	}
+	if (n == 1 || n == 2) && hasSuffixFold(b[:i-n], "unc") { // \\?\UNC\server\share
+		return true
 	}
 	if n != 2 && n != 4 {
 		return false

@@ -37,7 +37,7 @@ const (
 // rule is the name of the rule that replaces names of a kind.
 func (k Kind) rule() string {
 	switch k {
-	case Host, Domain, via:
+	case Host, Domain, via, machines:
 		return "host name"
 	case Address:
 		return "ip address"
@@ -73,6 +73,8 @@ type names struct {
 	given  [2]generation       // what was given out: of late, and before that
 	lost   bool                // what was given out before that
 	learnt map[string][]learnt // by first word in lower case, the longest first
+	// organisations are learnt names that are found within words too: what domains are called.
+	organisations []learnt
 	// changes is how often learnt has changed.
 	changes int
 }
@@ -284,11 +286,58 @@ func (n *names) learn(kind Kind, name string) bool {
 	return true
 }
 
-// Bounds on the names that are looked for in texts: with one first word, and at all.
+// Bounds on the names that are looked for in texts: with one first word, at all, and within words.
 const (
-	maxAlike  = 200
-	maxLearnt = 100_000
+	maxAlike         = 200
+	maxLearnt        = 100_000
+	maxOrganisations = 32
 )
+
+// minOrganisation is how long a name is that is found within words.
+const minOrganisation = 5
+
+// learnOrganisation notes what a domain is called, by which applications are called as well: ContosoShopPool.
+func (n *names) learnOrganisation(kind Kind, name string) {
+	n.learn(kind, name)
+	for part := range strings.SplitSeq(lowered(name), "-") {
+		if len(part) < minOrganisation || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz") != "" || isOrdinary(part) || n.isOrganisation(part) ||
+			len(n.organisations) == maxOrganisations {
+			continue
+		}
+		n.learn(kind, part)
+		if l, end, ok := n.find([]byte(part), 0, len(part)); ok && end == len(part) {
+			n.organisations = append(n.organisations, l)
+		}
+	}
+}
+
+// isOrganisation reports whether a learnt name is that of an organisation.
+func (n *names) isOrganisation(name string) bool {
+	return slices.ContainsFunc(n.organisations, func(o learnt) bool { return o.name == name })
+}
+
+// findWithin returns the organisation whose name is part of the word b[i:end]: one of its parts, as capital letters and
+// digits show these, or where it begins.
+func (n *names) findWithin(b []byte, i, end int) (l learnt, start, after int, ok bool) {
+	if end-i <= minOrganisation || end-i > 64 {
+		return l, 0, 0, false
+	}
+	for _, l := range n.organisations {
+		for start = i; start+len(l.name) <= end; start++ {
+			after = start + len(l.name)
+			if !hasPrefixFold(b[start:end], l.name) || start > i && !isPartOfWord(b[start-1], b[start]) || after < end && start > i && !isPartOfWord(b[after-1], b[after]) {
+				continue
+			}
+			return l, start, after, true
+		}
+	}
+	return l, 0, 0, false
+}
+
+// isPartOfWord reports whether a part of a word begins with c behind p.
+func isPartOfWord(p, c byte) bool {
+	return c >= 'A' && c <= 'Z' && !(p >= 'A' && p <= 'Z') || isDigit(c) != isDigit(p)
+}
 
 // firstWord returns the letters and digits that s begins with.
 func firstWord(s string) string {

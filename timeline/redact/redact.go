@@ -235,6 +235,8 @@ func (r *Redactor) replacement(h hit, text []byte) string {
 		return r.authority(text)
 	case via:
 		return r.via(string(text))
+	case machines:
+		return r.machines(string(text))
 	}
 	if looksLikeHost(text) {
 		return r.host(string(text))

@@ -81,7 +81,7 @@ var secretTexts = []struct{ in, want string }{
 	{`<add key="SmtpPassword" value="CANARY" />`, `<add key="SmtpPassword" value="***" />`},
 	{`{"name": "Cookie", "value": "CANARY"}`, `{"name": "Cookie", "value": "***"}`},
 	{`<Password>CANARY</Password>`, `<Password>***</Password>`},
-	{`<wsse:Password Type="x">a</wsse:Password><ns:Secret>CANARY</ns:Secret>`, `<wsse:Password Type="x">a</wsse:Password><ns:Secret>***</ns:Secret>`},
+	{`<wsse:Password Type="x">CANARY</wsse:Password><ns:Secret>CANARY</ns:Secret>`, `<wsse:Password Type="x">***</wsse:Password><ns:Secret>***</ns:Secret>`},
 	{`<Data Name="Password">CANARY</Data>`, `<Data Name="Password">***</Data>`},
 	{`<Data Name="HeaderName">X-Api-Key</Data><Data Name="HeaderValue">CANARY</Data>`, `<Data Name="HeaderName">X-Api-Key</Data><Data Name="HeaderValue">***</Data>`},
 	{`::WinHttpSetCredentials(0x36aae0, 0, 1, "svc", "CANARY", 0x0)`, `::WinHttpSetCredentials(0x36aae0, 0, 1, "svc", "***", 0x0)`},
@@ -107,6 +107,38 @@ var secretTexts = []struct{ in, want string }{
 	{"POST /cart token=CANARY4711 80 - 10.0.0.1", "POST /cart token=*** 80 - 10.0.0.1"},
 	{"http=bob:CANARY@proxy:8080;https=proxy:8081", "http=bob:***@proxy:8080;https=proxy:8081"},
 	{"x-ms-authorization-auxiliary: EdDSA CANARY\r\nServer: x", "x-ms-authorization-auxiliary: ***\r\nServer: x"},
+	// Names of headers and parameters that are known by their ends, and other languages than English.
+	{"X-Contoso-Key: CANARY\r\nHost: x", "X-Contoso-Key: ***\r\nHost: x"},
+	{"X-Shop-Auth: CANARY", "X-Shop-Auth: ***"},
+	{"Stripe-Signature: t=1,v1=CANARY", "Stripe-Signature: ***"},
+	{"Authentication: Basic CANARY", "Authentication: ***"},
+	{"X-WSSE: UsernameToken PasswordDigest=\"CANARY\"", "X-WSSE: ***"},
+	{"/cb?session_state=CANARY&iss=x", "/cb?session_state=***&iss=x"},
+	{"subject_token=CANARY&x=1", "subject_token=***&x=1"},
+	{`{"body":"sso_token=CANARY&x=1"}`, `{"body":"sso_token=***&x=1"}`},
+	{"/a?csrf=CANARY&user_code=CANARY&subscription-key=CANARY", "/a?csrf=***&user_code=***&subscription-key=***"},
+	{"/a?passwort=CANARY&password2=CANARY&password_confirmation=CANARY", "/a?passwort=***&password2=***&password_confirmation=***"},
+	{`{"passwordHash": "CANARY", "mfaCode": "CANARY"}`, `{"passwordHash": "***", "mfaCode": "***"}`},
+	{"__VIEWSTATE1=CANARY4711&__EVENTVALIDATION=CANARY4711", "__VIEWSTATE1=***&__EVENTVALIDATION=***"},
+	{"FedAuth=CANARY; AppServiceAuthSession=CANARY", "FedAuth=***; AppServiceAuthSession=***"},
+	{"InstrumentationKey=CANARY;IngestionEndpoint=https://x/", "InstrumentationKey=***;IngestionEndpoint=https://x/"},
+	{"?AWSAccessKeyId=CANARY&Expires=1", "?AWSAccessKeyId=***&Expires=1"},
+	{`{"cardNumber":"4111CANARY"}`, `{"cardNumber":"***"}`},
+	{"SharedKey account:4711CANARYCANARYCANARY= refused", "SharedKey account:*** refused"},
+	{"<ns:SecurityToken>CANARY</ns:SecurityToken>", "<ns:SecurityToken>***</ns:SecurityToken>"},
+	// Secrets that are known by how they begin.
+	{"push with ghp_16CANARY42F292c6912E7710c838347Ae178B4a failed", "push with ghp_*** failed"},
+	{"/hook/sk_live_4eCANARYqLyjWDarjtT1zdp7dc/x", "/hook/sk_live_***/x"},
+	{"key AIzaSyCANARYa4JsXZ-HjGw7ISLn_3namBGewQe used", "key AIza*** used"},
+	{"by AKIAIOSFOCANARY0EXAMPLE", "by AKIA***"},
+	{"at https://hooks.slack.com/services/T0/B0/CANARY00000000000", "at https://hooks.slack.com/services/***"},
+	{"/reset/CfDJ8NrAkS3lq1CANARYabcdefghijkl", "/reset/CfDJ8***"},
+	{"x=TlRMTVNTUAADAAAAGAAYAIwCANARYAGAAYAIAb", "x=TlRMTVNTUA***"},
+	{"of the app abc8Q~CANARYjKlMnOpQrStUvWxYz0123456789 expired", "of the app *** expired"},
+	{"-----BEGIN PGP PRIVATE KEY BLOCK-----\nCANARY\n-----END PGP PRIVATE KEY BLOCK-----", "-----BEGIN PGP PRIVATE KEY BLOCK-----***-----END PGP PRIVATE KEY BLOCK-----"},
+	// Escaped.
+	{"/shop/%28S%28CANARYabc%29%29/page.aspx", "/shop/%28S%28***%29%29/page.aspx"},
+	{"u=https%3A%2F%2Fbob%3ACANARY%40host%2Fx", "u=https%3A%2F%2Fbob%3A***%40host%2Fx"},
 	{"connectionString=\"Data Source=x;Password=CANARY\" other=\"y\"", "connectionString=\"Data Source=x;Password=***\" other=\"y\""},
 }
 
@@ -142,6 +174,8 @@ func TestNoSecrets(t *testing.T) {
 		"wrong password: no 5021, 5057", "netstat -p tcp", "{\"password\":12,\"authorization\":3}", "{\"Token\":\"0x1a2b\"}", "nothing (S(x)) here", "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----", "eyJ. eyJa.", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ...`", "eyJhbGciOi...", "sessions: 12",
 		"password:", "password=", "a->b (key: x)", "HTTP_COOKIE:", "wait 30.0 s ==========X limit 30 s", "PASSWORD_MUST_CHANGE (0x80070773)",
 		"token=none signature=valid token=0x1a2b3c4d5e", "http=proxy:8080;https=proxy:8081",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "X-Cache-Key: /shop/1", "Flags=None; SessionID=-1; x", "<a:UsernameToken><a:Username>b</a:Username></a:UsernameToken>",
+		"task-that-has-a-long-name-made-of-words-only", "impersonateToken=\"S-1-5-18\"", "/webhookb2/ and ghp_ and sk_live_x", "PasswordFormat=Hashed",
 	} {
 		if got := New(Secrets, Key{}).Text(s); got != s {
 			t.Errorf("%q\n got %q", s, got)
@@ -204,6 +238,28 @@ func TestIdentities(t *testing.T) {
 		{"xmlns=http://schemas.microsoft.com/win/2004", "xmlns=http://schemas.microsoft.com/win/2004"},
 		{"CN=alice, O=Contoso", "CN=" + r.pseudonym(Label, "alice") + ", O=" + r.pseudonym(Label, "contoso")},
 		{"the server refused", "the server refused"},
+		// Headers that are called as machines and users are.
+		{"X-MachineName: WEB77\r\nX-Backend: primary", "X-MachineName: " + host("web77") + "\r\nX-Backend: primary"},
+		{"Server: WEB78\r\nServer: Microsoft-IIS/10.0\r\nX-Powered-By: ASP.NET", "Server: " + host("web78") + "\r\nServer: Microsoft-IIS/10.0\r\nX-Powered-By: ASP.NET"},
+		{"X-Served-By: cache-1, WEB77", "X-Served-By: " + host("cache-1") + ", " + host("web77")},
+		{"X-Auth-User: bob\r\nSM_USER: bob", "X-Auth-User: " + user("bob") + "\r\nSM_USER: " + user("bob")},
+		// What messages tell.
+		{"Login failed for user 'bob'.", "Login failed for user '" + user("bob") + "'."},
+		{"could not be resolved: 'app9x'", "could not be resolved: '" + host("app9x") + "'"},
+		{"refused. (shopapp:8080) (web.config:12) (Error:12)", "refused. (" + host("shopapp") + ":8080) (web.config:12) (Error:12)"},
+		{"WEB77:6380,ssl r12:45", host("web77") + ":6380,ssl r12:45"},
+		{"HTTP/web77 HTTP/1.1 on server WEB77", "HTTP/" + host("web77") + " HTTP/1.1 on server " + host("web77")},
+		{"Details:\r\n\tAccount Name:\t\tbob\r\n\tLogin: failed\r\n\tUser: not found\r\n", "Details:\r\n\tAccount Name:\t\t" + user("bob") + "\r\n\tLogin: failed\r\n\tUser: not found\r\n"},
+		{`\\?\UNC\fs01\share`, `\\?\UNC\` + host("fs01") + `\share`},
+		{`u=EU%255Cbob&x`, `u=` + host("eu") + `%255C` + user("bob") + `&x`},
+		{"<Subject><CN>alice</CN><O>Fabrikam Ltd</O></Subject>", "<Subject><CN>" + r.pseudonym(Label, "alice") + "</CN><O>" + r.pseudonym(Label, "fabrikam ltd") + "</O></Subject>"},
+		{`<Certificate subjectName="Mary Smith"/>`, `<Certificate subjectName="` + r.pseudonym(Label, "mary smith") + `"/>`},
+		// What a domain is called, within words.
+		{"pool ContosoShopPool, contosostore, MyContoso.dll", "pool " + r.pseudonym(Label, "contoso") + "-ShopPool, " + r.pseudonym(Label, "contoso") + "-store, My-" + r.pseudonym(Label, "contoso") + ".dll"},
+		{"discontosome Orders.exe", "discontosome Orders.exe"},
+		// Domains of services tell what is there.
+		{"https://shopstore.blob.core.windows.net/x sql1.database.windows.net", "https://" + host("shopstore") + ".blob.core.windows.net/x " + host("sql1") + ".database.windows.net"},
+		{"blob.core.windows.net", "blob.core.windows.net"},
 	} {
 		got := r.Text(tt.in)
 		if got != tt.want {
@@ -399,7 +455,7 @@ func TestStrict(t *testing.T) {
 		{`IIS APPPOOL\Wonder`, `IIS APPPOOL\` + r.pseudonym(Pool, "wonder")},
 		{"Via: 1.1 edgeproxy (wonder/6.6)", "Via: 1.1 " + r.pseudonym(Host, "edgeproxy") + " ([...]/6.6)"},
 		{"wonder (wonderland) of", "[...] ([...]) of"},
-		{"u_ex260305.log, line 3", path("u_ex260305") + ".log, line 3"},
+		{"u_ex260305.log, line 3", "u_ex260305.log, line 3"},
 		{"{2f07e2ee-15db-40f1-90ef-9d7ba282188a}", "{2f07e2ee-15db-40f1-90ef-9d7ba282188a}"},
 	} {
 		got := r.Text(tt.in)

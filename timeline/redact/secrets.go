@@ -37,13 +37,20 @@ var rules = [256][]rule{
 		{Identities, (*scanner).authority},
 	},
 	'=':  {{Secrets, (*scanner).proxyUser}, {Secrets, (*scanner).keyed}, {Identities, (*scanner).subject}},
-	'%':  {{Secrets, (*scanner).keyed}, {Identities, (*scanner).authority}},
+	'%':  {{Secrets, (*scanner).userInfo}, {Secrets, (*scanner).cookieless}, {Secrets, (*scanner).keyed}, {Identities, (*scanner).authority}},
 	'\\': {{Secrets, (*scanner).keyed}},
 	'>':  {{Secrets, (*scanner).element}},
 	' ':  {{Secrets, (*scanner).scheme}, {Secrets, (*scanner).argument}},
 	'(':  {{Secrets, (*scanner).cookieless}, {Secrets, (*scanner).call}},
-	'-':  {{Secrets, (*scanner).privateKey}},
-	'J':  {{Secrets, (*scanner).webToken}},
+	'-':  {{Secrets, (*scanner).privateKey}, {Secrets, (*scanner).begun}},
+	'/':  {{Secrets, (*scanner).begun}},
+	'_':  {{Secrets, (*scanner).begun}},
+	'.':  {{Secrets, (*scanner).begun}},
+	'I':  {{Secrets, (*scanner).begun}},
+	'J':  {{Secrets, (*scanner).webToken}, {Secrets, (*scanner).begun}},
+	'K':  {{Secrets, (*scanner).begun}},
+	'V':  {{Secrets, (*scanner).begun}},
+	'~':  {{Secrets, (*scanner).clientSecret}},
 }
 
 // has reports whether a mode has a rule.
@@ -139,24 +146,33 @@ func (s *scanner) header(b []byte, from, colon int) (h hit, ok bool) {
 }
 
 // userInfo finds the password of a URL, from the colon behind its scheme: scheme://user:password@host.
-func (s *scanner) userInfo(b []byte, _, colon int) (h hit, ok bool) {
-	rest, found := bytes.CutPrefix(b[colon:], []byte("://"))
-	if !found {
-		return h, false
+func (s *scanner) userInfo(b []byte, _, at int) (h hit, ok bool) {
+	i := at
+	for _, want := range []byte("://") {
+		if i >= len(b) {
+			return h, false
+		}
+		c, n := next(b, i)
+		if c != want {
+			return h, false
+		}
+		i += n
 	}
-	if end := bytes.IndexAny(rest, "/?#\\\"'<> \t\r\n\x00"); end >= 0 {
-		rest = rest[:end]
+	h.rule = rulePassword
+	for i < len(b) {
+		c, n := next(b, i)
+		if strings.IndexByte("/?#&\\\"'<> \t\r\n\x00", c) >= 0 {
+			break
+		}
+		switch {
+		case c == ':' && h.start == 0:
+			h.start = i + n
+		case c == '@' && h.start > 0:
+			h.end = i
+		}
+		i += n
 	}
-	at := bytes.LastIndexByte(rest, '@')
-	if at < 0 {
-		return h, false
-	}
-	user := bytes.IndexByte(rest[:at], ':')
-	if user < 0 {
-		return h, false
-	}
-	base := colon + len("://")
-	return hit{start: base + user + 1, end: base + at, rule: rulePassword}, true
+	return h, h.end > 0
 }
 
 // maxUserInfo is how long a user with password and host may be where no scheme tells that they are one.
@@ -201,7 +217,7 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	}
 	lead, width := before(b, from, start)
 	inQuery := lead == '?' || lead == '&' || lead == '#'
-	first := width == 0 || isBlank(lead) // a log has the query in a column of its own
+	first := width == 0 || isBlank(lead) || lead == '"' || lead == '>' // a log has the query in a column of its own
 	where := anywhere
 	switch {
 	case quoted && !inQuery:
@@ -236,10 +252,11 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	p, known := lookParameter(name, s.mode)
 	if c, n := before(b, from, start); !known && n > 0 && isBlank(c) { // User Id=...
 		var more [maxName]byte
-		first, _ := nameBefore(more[:0], b, from, start-n)
+		first, begin := nameBefore(more[:0], b, from, start-n)
 		if len(first) == 0 || len(first)+len(name) > maxName {
 			return h, false
 		}
+		start = begin
 		name = append(first, name...)
 		p, known = lookParameter(name, s.mode)
 	}
@@ -248,7 +265,7 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		return h, false
 	}
 	h.rule, h.kind = p.rule, p.kind
-	if sep == ':' && p.kind != "" && !quoted { // prose
+	if sep == ':' && p.kind != "" && !quoted && !isLine(b, from, start, h.start) { // prose
 		return h, false
 	}
 	if open {
@@ -278,6 +295,8 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	switch {
 	case isNothing(value) || isHandle(value) || unsure && !looksRandom(value):
 		return h, false
+	case sep == ':' && p.kind != "" && !quoted && isOrdinaryWord(value): // Login: failed
+		return h, false
 	case p.where&inURL != 0 && isShort(value, 3): // code=502
 		return h, false
 	case sep == ':' && !quoted && h.start > at+size && h.end+1 < len(b) && b[h.end] == ' ' && isWord(b[h.end+1]) && isOrdinaryWord(value):
@@ -286,6 +305,19 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		return h, false
 	}
 	return h, true
+}
+
+// isLine reports whether a name that begins at start, with words before it, and the value at i are all that is in a line.
+func isLine(b []byte, from, start, i int) bool {
+	for start > from && (isBlank(b[start-1]) || isLetter(b[start-1])) {
+		start--
+	}
+	if start > from && b[start-1] != '\n' {
+		return false
+	}
+	for i = endBefore(b, i, " \t\r\n\"'<>"); i < len(b) && isBlank(b[i]); i++ {
+	}
+	return i == len(b) || b[i] == '\r' || b[i] == '\n'
 }
 
 // nameBefore returns the name that ends at end in a plain form, and where it begins: letters and digits in lower case,
@@ -344,28 +376,43 @@ func valueName(dst, b []byte, from, end int) (name []byte, start int) {
 	return nameBefore(dst, b, from, end)
 }
 
+// maxTag is how long the beginning of an element is, with its attributes.
+const maxTag = 512
+
 // element finds the text of an XML element with a telling name, or of one that is called after it, as events are
 // written down: <password>...</password>, <Data Name="Password">...</Data>.
-func (s *scanner) element(b []byte, from, at int) (h hit, ok bool) {
-	var buffer [maxName]byte
-	end, named := at, false
-	if q, n := before(b, from, at); q == '"' || q == '\'' {
-		end, named = at-n, true
+func (s *scanner) element(b []byte, _, at int) (h hit, ok bool) {
+	tag := max(0, at-maxTag)
+	i := bytes.LastIndexByte(b[tag:at], '<')
+	if i < 0 || b[at-1] == '/' {
+		return h, false
 	}
-	name, start := nameBefore(buffer[:0], b, from, end)
-	lead, n := before(b, from, start)
-	switch {
-	case len(name) == 0:
-		return h, false
-	case named && (lead != '"' && lead != '\'' || !hasSuffixFold(b[from:start-n], "name=")):
-		return h, false
-	case !named && lead != '<' && lead != ':':
+	tag += i + 1
+	var buffer [maxName]byte
+	var name []byte
+	start, named := at, false
+	if q, n := before(b, tag, at); q == '"' || q == '\'' {
+		name, start = nameBefore(buffer[:0], b, tag, at-n)
+		_, n = before(b, tag, start)
+		named = hasSuffixFold(b[tag:start-n], "name=")
+	}
+	if !named {
+		end := tag
+		for end < at && (nameChars[b[end]] || b[end] == ':') {
+			end++
+		}
+		name, _ = nameBefore(buffer[:0], b, tag, end) // without its namespace
+	}
+	if len(name) == 0 {
 		return h, false
 	}
 	h = hit{start: at + 1, end: endBefore(b, at+1, "<")}
+	if h.end < len(b) && b[h.end] != 0 && !bytes.HasPrefix(b[h.end:], []byte("</")) { // it has elements of its own
+		return h, false
+	}
 	if named && string(name) == "headervalue" { // the header's name is the text of the element before
 		const around = 256
-		text := b[max(from, at-around):start]
+		text := b[max(0, at-around):start]
 		i := bytes.LastIndex(text, []byte(`"HeaderName">`))
 		if i < 0 {
 			return h, false
@@ -378,11 +425,14 @@ func (s *scanner) element(b []byte, from, at int) (h hit, ok bool) {
 		return h, h.rule != ""
 	}
 	p, known := lookParameter(name, s.mode)
+	if !named && s.mode >= Identities && subjectParts[string(name)] {
+		p, known = parameter{rule: ruleSubject, kind: Label, where: asKey}, true
+	}
 	if !known || p.where&(anywhere|asKey) == 0 {
 		return h, false
 	}
 	h.rule, h.kind = p.rule, p.kind
-	return h, !isHandle(b[h.start:h.end]) && !isNothing(b[h.start:h.end])
+	return h, !isHandle(b[h.start:h.end]) && !isNothing(bytes.TrimSpace(b[h.start:h.end]))
 }
 
 // scheme finds what stands behind the name of an authentication scheme, if it looks like that: Basic dXNlcjpwdw==.
@@ -403,6 +453,11 @@ func (s *scanner) scheme(b []byte, from, at int) (h hit, ok bool) {
 	case "bearer", "token":
 		h.end = run(b, h.start, &tokenChars)
 	case "ntlm", "negotiate", "kerberos":
+		h.end = run(b, h.start, &base64Chars)
+	case "sharedkey", "sharedkeylite": // account:signature
+		if i := run(b, h.start, &tokenChars); i < len(b) && b[i] == ':' {
+			h.start = i + 1
+		}
 		h.end = run(b, h.start, &base64Chars)
 	default:
 		return h, false
@@ -447,7 +502,8 @@ func (s *scanner) argument(b []byte, from, at int) (h hit, ok bool) {
 		return h, false
 	}
 	p, known := lookParameter(name, s.mode)
-	if known = known && p.kind == "" && p.where&(anywhere|asKey) != 0; !known && !(s.args && isShortOption(name)) {
+	account := s.args && dash && accountOptions[string(name)]
+	if known = known && p.kind == "" && p.where&(anywhere|asKey) != 0; !known && !account && !(s.args && isShortOption(name)) {
 		return h, false
 	}
 	h = hit{start: at + 1, rule: rulePassword}
@@ -460,8 +516,22 @@ func (s *scanner) argument(b []byte, from, at int) (h hit, ok bool) {
 	} else {
 		h.end = endBefore(b, h.start, " \t\r\n\"")
 	}
-	return h, true
+	if !account || known {
+		return h, true
+	}
+	n := bytes.IndexByte(b[h.start:h.end], ':')
+	if n >= 0 {
+		if password := (hit{start: h.start + n + 1, end: h.end, rule: rulePassword}); password.start < password.end && !s.done(b, password) {
+			return password, true
+		}
+		h.end = h.start + n
+	}
+	h.rule, h.kind = User.rule(), User
+	return h, s.mode >= Identities && (n >= 0 || b[end-1] != 'u') && !bytes.ContainsAny(b[h.start:h.end], `\/@.`)
 }
+
+// accountOptions are those that take an account, maybe with its password: curl -u user:password, sqlcmd -U user.
+var accountOptions = wordSet("u user username proxyuser")
 
 // isShortOption reports whether an option is one that takes a password in the tools of Windows.
 func isShortOption(name []byte) bool {
@@ -470,15 +540,26 @@ func isShortOption(name []byte) bool {
 
 // cookieless finds the sessions and tickets that ASP.NET puts into paths: /(S(abc)F(def))/page.aspx.
 func (s *scanner) cookieless(b []byte, from, at int) (h hit, ok bool) {
+	c, size := next(b, at)
 	i := at - 1
-	if i < from || !strings.ContainsRune("SAFsaf", rune(b[i])) {
+	if c != '(' || i <= from || strings.IndexByte("SAFsaf", b[i]) < 0 {
 		return h, false
 	}
-	if i < from+1 || b[i-1] != ')' && (b[i-1] != '(' || i < from+2 || b[i-2] != '/') {
+	switch c, n := before(b, from, i); c {
+	case ')':
+	case '(':
+		if slash, _ := before(b, from, i-n); slash != '/' {
+			return h, false
+		}
+	default:
 		return h, false
 	}
-	h = hit{start: at + 1, end: endBefore(b, at+1, "()/?& \t\r\n\"'<>"), rule: ruleToken}
-	return h, h.end < len(b) && b[h.end] == ')'
+	h = hit{start: at + size, end: endBefore(b, at+size, "()/?& \t\r\n\"'<>"), rule: ruleToken}
+	if h.end >= len(b) {
+		return h, false
+	}
+	c, _ = next(b, h.end)
+	return h, c == ')'
 }
 
 // arguments of functions of WinHTTP that tell a secret or a name, as its text events list them: by position.
@@ -538,22 +619,79 @@ func argumentAt(b []byte, i, n int) (start, end int) {
 
 // privateKey finds the lines between those that begin and end a key.
 func (s *scanner) privateKey(b []byte, from, at int) (h hit, ok bool) {
-	const begin, dashes, end = "-----BEGIN ", "PRIVATE KEY-----", "-----END "
+	const begin, name, dashes, end = "-----BEGIN ", "PRIVATE KEY", "-----", "-----END "
 	if !bytes.HasPrefix(b[at:], []byte(begin)) {
 		return h, false
 	}
-	head := b[at+len(begin) : min(len(b), at+len(begin)+64)]
+	at += len(begin)
+	head := b[at:min(len(b), at+64)]
 	n := bytes.Index(head, []byte(dashes))
-	if n < 0 {
+	if n < 0 || !bytes.Contains(head[:n], []byte(name)) {
 		return h, false
 	}
-	h = hit{start: at + len(begin) + n + len(dashes), rule: "private key"}
+	h = hit{start: at + n + len(dashes), rule: "private key"}
 	if n := bytes.Index(b[h.start:], []byte(end)); n >= 0 {
 		h.end = h.start + n
 	} else {
 		h.end = len(b)
 	}
 	return h, len(bytes.TrimSpace(b[h.start:h.end])) > 0
+}
+
+// A beginning tells a secret, wherever it stands.
+type beginning struct {
+	text  string
+	at    byte // the character of text at which rules look for it
+	chars *[256]bool
+	least int // characters of the secret behind text
+}
+
+// beginnings are those of the keys that services give out, and of what Windows and ASP.NET Core make, by the character.
+var beginnings = func() (by [256][]beginning) {
+	for _, k := range [...]beginning{
+		{"ghp_", '_', &base64URLChars, 30}, {"gho_", '_', &base64URLChars, 30}, {"ghu_", '_', &base64URLChars, 30}, {"ghs_", '_', &base64URLChars, 30}, // GitHub
+		{"ghr_", '_', &base64URLChars, 30}, {"github_pat_", '_', &base64URLChars, 30}, {"glpat-", '-', &base64URLChars, 16},
+		{"xoxb-", '-', &base64URLChars, 20}, {"xoxp-", '-', &base64URLChars, 20}, {"xoxa-", '-', &base64URLChars, 20}, {"xoxs-", '-', &base64URLChars, 20}, // Slack
+		{"xapp-", '-', &base64URLChars, 20}, {"slack.com/services/", '/', &tokenChars, 16},
+		{"/webhookb2/", '/', &hookChars, 36}, {"discord.com/api/webhooks/", '/', &tokenChars, 20}, // Teams
+		{"sk_live_", '_', &base64URLChars, 16}, {"rk_live_", '_', &base64URLChars, 16}, {"sk_test_", '_', &base64URLChars, 16}, {"whsec_", '_', &base64Chars, 16}, // Stripe
+		{"shpat_", '_', &base64URLChars, 24}, {"shpss_", '_', &base64URLChars, 24}, {"npm_", '_', &base64URLChars, 30}, {"sk-", '-', &base64URLChars, 40},
+		{"AKIA", 'I', &base64URLChars, 16}, {"ASIA", 'I', &base64URLChars, 16}, {"AIza", 'I', &base64URLChars, 30}, {"ya29.", '.', &tokenChars, 20}, // AWS, Google
+		{"SG.", '.', &tokenChars, 60},         // SendGrid
+		{"CfDJ8", 'J', &base64URLChars, 8},    // what ASP.NET Core protects: cookies, tokens
+		{"TlRMTVNTUA", 'V', &base64Chars, 20}, // NTLM
+	} {
+		by[k.at] = append(by[k.at], k)
+	}
+	return by
+}()
+
+// begun finds what stands behind such a beginning.
+func (s *scanner) begun(b []byte, from, at int) (h hit, ok bool) {
+	for _, k := range beginnings[b[at]] {
+		start := at - strings.IndexByte(k.text, k.at)
+		if start < 0 || !bytes.HasPrefix(b[start:], []byte(k.text)) {
+			continue
+		}
+		if c, n := before(b, 0, start); n > 0 && base64URLChars[c] && isWord(k.text[0]) {
+			continue
+		}
+		h = hit{start: start + len(k.text), rule: ruleToken}
+		h.end = run(b, h.start, k.chars)
+		return h, h.end-h.start >= k.least && !isProse(b[h.start:h.end])
+	}
+	return h, false
+}
+
+// clientSecret finds the secrets that Entra ID makes for applications: three characters, a digit, Q~ and 34 more.
+func (s *scanner) clientSecret(b []byte, from, at int) (h hit, ok bool) {
+	const lead, rest = 5, 31
+	start := at - lead
+	if start < from || b[at-1] != 'Q' || !isDigit(b[at-2]) || run(b, start, &tokenChars) < at {
+		return h, false
+	}
+	h = hit{start: start, end: run(b, at, &tokenChars), rule: ruleToken}
+	return h, h.end-at > rest
 }
 
 // webToken finds JSON Web Tokens (RFC 7519): of a signed one the signature, without which it opens nothing, of an
@@ -594,13 +732,13 @@ func (s *scanner) webToken(b []byte, from, at int) (h hit, ok bool) {
 
 // Ends of values.
 
-func endOfLine(b []byte, i int) int { return endBefore(b, i, "\r\n\x00") }
+func endOfLine(b []byte, i int) int { return endBefore(b, i, "\r\n") }
 
-// endBefore returns where the first character of a set stands, in any form; len(b) if nowhere.
+// endBefore returns where the first character of a set stands, in any form, or a zero; len(b) if nowhere.
 func endBefore(b []byte, i int, set string) int {
 	for i < len(b) {
 		c, n := next(b, i)
-		if strings.IndexByte(set, c) >= 0 {
+		if c == 0 || strings.IndexByte(set, c) >= 0 {
 			break
 		}
 		i += n
@@ -611,7 +749,7 @@ func endBefore(b []byte, i int, set string) int {
 // endOfQuote returns where the quotation mark stands that closes a text, in the form in which it was opened. One behind
 // a backslash does not.
 func endOfQuote(b []byte, i int, form []byte) int {
-	for i < len(b) && b[i] != '\n' && b[i] != '\r' {
+	for i < len(b) && b[i] != '\n' && b[i] != '\r' && b[i] != 0 {
 		if bytes.HasPrefix(b[i:], form) {
 			break
 		}
@@ -643,6 +781,7 @@ func isNothing(value []byte) bool {
 
 // isShort reports whether a value is a number of up to most digits: nothing that opens anything.
 func isShort(value []byte, most int) bool {
+	value = bytes.TrimPrefix(value, []byte("-"))
 	for _, c := range value {
 		if !isDigit(c) {
 			return false

@@ -105,7 +105,7 @@ func (r *Redactor) passes(b []byte, i int) int {
 		for dotted++; dotted < len(b) && (isWord(b[dotted]) || b[dotted] == '_'); dotted++ {
 		}
 	}
-	if dotted > end && isWellKnown(string(b[i:dotted])) {
+	if name := string(b[i:dotted]); dotted > end && (isWellKnown(name) || isPlainFile(name)) {
 		return dotted
 	}
 	if word := b[i:end]; isNumber(word) || isSymbol(word) || isRequestID(word) || isOrdinaryWord(word) || isWellKnown(string(word)) {
@@ -271,13 +271,22 @@ func (r *Redactor) filePart(part string) string {
 	if dot := strings.LastIndexByte(part, '.'); dot > 0 && isExtension([]byte(part[dot+1:])) {
 		name, ext = part[:dot], lowered(part[dot:])
 	}
-	if name == "" || name == "." || name == ".." || name == "-" || r.isPseudonym([]byte(name)) || len(name) == 2 && name[1] == ':' {
+	if isPlainFile(part) || name == "" || name == "." || name == ".." || name == "-" || r.isPseudonym([]byte(name)) || len(name) == 2 && name[1] == ':' {
 		return part
 	}
 	if l, end, ok := r.find([]byte(part), 0, len(firstWord(part))); ok && end == len(part) && l.kind == Host {
 		return r.host(l.name) // a folder that is called after its machine
 	}
 	return r.pseudonym(Path, lowered(name)) + ext
+}
+
+// plainFiles are what files are called that every installation or trace has, without numbers: web.config, u_ex260305.log.
+var plainFiles = wordSet("web applicationhost machine u_ex httperr fr net report system application security")
+
+// isPlainFile reports whether a file has such a name.
+func isPlainFile(name string) bool {
+	dot := strings.LastIndexByte(name, '.')
+	return dot > 0 && isExtension([]byte(name[dot+1:])) && plainFiles[strings.TrimRight(lowered(name[:dot]), "0123456789")]
 }
 
 // isWellKnown reports whether a name is one that every installation has: of a process, a module, a pool.

@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Names of rules, as counts show them.
 const (
@@ -17,16 +20,10 @@ const (
 var credentialHeaders = map[string]string{
 	"cookie2": "cookie", "set-cookie2": "set-cookie",
 	"x-ms-authorization-auxiliary": "authorization",
-	"authentication-info":          "authorization", "proxy-authentication-info": "proxy-authorization",
-	"x-api-key": ruleToken, "api-key": ruleToken, "apikey": ruleToken, "x-apikey": ruleToken, "ocp-apim-subscription-key": ruleToken,
-	"x-functions-key": ruleToken, "x-auth-token": ruleToken, "x-auth-key": ruleToken, "x-access-token": ruleToken, "x-id-token": ruleToken,
-	"x-csrf-token": ruleToken, "x-csrftoken": ruleToken, "x-xsrf-token": ruleToken, "requestverificationtoken": ruleToken,
-	"x-session-id": ruleToken, "x-session-token": ruleToken, "x-amz-security-token": ruleToken, "x-amz-signature": ruleToken,
-	"x-amzn-oidc-data": ruleToken, "x-amzn-oidc-accesstoken": ruleToken, "x-goog-iap-jwt-assertion": ruleToken,
-	"cf-access-jwt-assertion": ruleToken, "x-jwt-assertion": ruleToken, "x-ms-site-restricted-token": ruleToken, "x-zumo-auth": ruleToken,
-	"x-ms-token-aad-access-token": ruleToken, "x-ms-token-aad-id-token": ruleToken, "x-ms-token-aad-refresh-token": ruleToken,
-	"x-vault-token": ruleToken, "private-token": ruleToken, "x-gitlab-token": ruleToken, "x-hub-signature": ruleToken,
-	"x-hub-signature-256": ruleToken, "dpop": ruleToken, "x-ms-client-principal": "client principal",
+	"authentication-info":          "authorization", "proxy-authentication-info": "proxy-authorization", "authentication": "authorization",
+	"apikey": ruleToken, "x-apikey": ruleToken, "x-csrftoken": ruleToken, "requestverificationtoken": ruleToken, "x-amzn-oidc-data": ruleToken,
+	"x-amzn-oidc-accesstoken": ruleToken, "x-hub-signature-256": ruleToken, "dpop": ruleToken, "x-wsse": ruleToken,
+	"x-ms-client-principal":    "client principal",
 	"x-ms-client-principal-id": "client principal", "x-ms-client-principal-name": "client principal",
 	"x-arr-clientcert": "client certificate", "ms-aspnetcore-clientcert": "client certificate", "x-client-cert": "client certificate", "x-ssl-client-cert": "client certificate",
 	"ssl-client-cert": "client certificate", "x-forwarded-client-cert": "client certificate", "client-cert": "client certificate",
@@ -58,7 +55,7 @@ func credentialHeader(name []byte, mode Mode) string {
 		return rule
 	}
 	for _, end := range tokenEnds {
-		if strings.HasSuffix(string(name), end) {
+		if strings.HasSuffix(string(name), end) && !plainKeys[string(name)] {
 			return ruleToken
 		}
 	}
@@ -70,24 +67,47 @@ func credentialHeader(name []byte, mode Mode) string {
 
 // tokenEnds are the ends of names of headers that hold a token.
 var tokenEnds = [...]string{
-	"-token", "-api-key", "-apikey", "-access-key", "-auth-key", "-secret", "-password", "-clientcert", "-client-cert", "-assertion", "-session-id",
+	"-token", "-key", "-apikey", "-auth", "-signature", "-secret", "-password", "-passwd", "-credential", "-credentials", "-clientcert", "-client-cert",
+	"-assertion", "-jwt", "-ticket", "-session-id", "-sessionid", "-session",
 }
+
+// plainKeys are the headers with such an end that open nothing.
+var plainKeys = wordSet("sec-websocket-key idempotency-key cache-key x-cache-key surrogate-key partition-key x-partition-key")
 
 // identityHeaders are the headers that name a machine or a person.
 var identityHeaders = map[string]Kind{
 	"host": Host, "x-host": Host, "x-forwarded-host": Host, "x-original-host": Host, "x-forwarded-server": Host, "disguised-host": Host,
-	"via": via, "x-backend-server": Host, "x-served-by": Host, "x-server": Host, "x-server-name": Host, "x-machine-name": Host,
+	"via": via, "x-backend-server": Host, "x-server": Host, "x-server-name": Host, "x-machine-name": Host, "x-served-by": machines,
 	"x-feserver": Host, "x-beserver": Host, "x-diaginfo": Host, "x-calculatedbetarget": Host, "x-calculatedfetarget": Host, // of Exchange
-	"x-forwarded-user": User, "remote-user": User, "x-remote-user": User, "x-user": User, "x-user-id": User, "x-username": User,
-	"x-authenticated-user": User, "x-user-name": User, "x-user-email": User,
+	"server": machines, "x-powered-by": machines, "remote-user": User, "sm_user": User, "sm-user": User,
 }
 
+// identityEnds are the ends of names of such headers that begin with "X-".
+var identityEnds = [...]struct {
+	end  string
+	kind Kind
+}{
+	{"server", machines}, {"machine", machines}, {"node", machines}, {"host", machines}, {"backend", machines}, {"upstream", machines}, {"worker", machines},
+	{"instance", machines}, {"-by", machines}, {"servername", machines}, {"machinename", machines}, {"nodename", machines}, {"hostname", machines},
+	{"user", User}, {"username", User}, {"userid", User}, {"user-id", User}, {"user-name", User}, {"-email", User}, {"-upn", User}, {"-login", User},
+}
+
+// identityHeader returns the kind of what a header names; "" if it is nobody.
 func identityHeader(name []byte) Kind {
-	var buffer [32]byte
+	var buffer [40]byte
 	if len(name) > len(buffer) {
 		return ""
 	}
-	return identityHeaders[string(appendLower(buffer[:0], name))]
+	name = appendLower(buffer[:0], name)
+	if kind := identityHeaders[string(name)]; kind != "" || !bytes.HasPrefix(name, []byte("x-")) {
+		return kind
+	}
+	for _, e := range identityEnds {
+		if strings.HasSuffix(string(name), e.end) {
+			return e.kind
+		}
+	}
+	return ""
 }
 
 // A place says where a name has to stand to mean what a parameter is.
@@ -113,11 +133,24 @@ const maxName = 40
 // parameters are names as nameBefore gives them.
 var parameters = makeParameters()
 
-// parameterEnds are names that also mean it at the end of longer ones: SmtpPassword.
-var parameterEnds = [...]string{
-	"password", "passwd", "passphrase", "secret", "apikey", "accesskey", "secretkey", "accountkey", "privatekey", "accesstoken", "refreshtoken",
-	"idtoken", "authtoken", "sessionid", "sessiontoken", "clientsecret", "validationkey", "decryptionkey", "verificationtoken",
+// parameterEnds are names that also mean it at the end of longer ones, SmtpPassword, by their last letter.
+var parameterEnds = endsByLetter(`password passwd passphrase passwort kennwort secret apikey accesskey secretkey accountkey privatekey
+	subscriptionkey instrumentationkey encryptionkey validationkey decryptionkey signingkey storagekey jwtkey authkey accesskeyid sessionid
+	accesstoken refreshtoken idtoken authtoken bearertoken sessiontoken securitytoken verificationtoken`)
+
+func endsByLetter(list string) (by [256][]string) {
+	for end := range strings.FieldsSeq(list) {
+		last := end[len(end)-1]
+		by[last] = append(by[last], end)
+	}
+	return by
 }
+
+// passwordEnds are what names of passwords may end with.
+var passwordEnds = endsByLetter("confirmation confirm repeat again hash digest new old")
+
+// plainTokens are names that end with "token" and are no secrets.
+var plainTokens = wordSet("publickeytoken impersonatetoken impersonationtoken canceltoken cancellationtoken")
 
 func makeParameters() map[string]parameter {
 	m := map[string]parameter{}
@@ -130,22 +163,27 @@ func makeParameters() map[string]parameter {
 		everywhere = anywhere | asKey | inURL
 		marked     = asKey | inURL
 	)
-	add(parameter{rule: rulePassword, where: everywhere}, "password passwd pwd passphrase passcode userpassword jpassword mysqlpwd")
-	add(parameter{rule: rulePassword, where: marked}, "pass pw pin otp")
+	add(parameter{rule: rulePassword, where: everywhere}, "password passwd pwd passphrase passcode userpassword jpassword mysqlpwd userpw motdepasse contrasena senha wachtwoord")
+	add(parameter{rule: rulePassword, where: marked}, "pass pw pin otp totp otpcode smscode mfacode verificationcode usercode resetcode activationcode")
+	add(parameter{rule: "card number", where: marked}, "cardnumber creditcard creditcardnumber ccnumber cvv cvv2 cvc")
 	add(parameter{rule: ruleToken, where: everywhere}, `accesstoken idtoken refreshtoken authtoken bearertoken sessiontoken securitytoken
 		codeverifier clientsecret clientassertion authorizationcode devicecode secret apikey accesskey secretkey accountkey sharedaccesskey
-		sharedaccesssignature sharedsecret encryptionkey subscriptionkey samlrequest samlresponse samlart wresult
+		sharedaccesssignature sharedsecret samlrequest samlresponse samlart wresult
 		jsessionid phpsessid sessionid aspxauth sessionkey xamzsignature xamzcredential xamzsecuritytoken xgoogsignature xgoogcredential
-		csrftoken xsrftoken csrfmiddlewaretoken requestverificationtoken validationkey decryptionkey privatekey cftoken`)
-	add(parameter{rule: ruleToken, where: marked}, "token sig signature ticket idtokenhint assertion credential credentials viewstate relaystate hmac jwt")
+		csrftoken xsrftoken csrfmiddlewaretoken requestverificationtoken validationkey decryptionkey privatekey cftoken
+		connectsid fedauth fedauth1 msisauth msisauth1 rtfa appserviceauthsession aspnetcookies aspnetapplicationcookie aspnetexternalcookie`)
+	add(parameter{rule: ruleToken, where: marked}, `token sig signature ticket idtokenhint assertion credential credentials viewstate eventvalidation
+		relaystate hmac jwt bearer csrf xsrf sessionstate appkey hubkey masterkey hostkey functionkey`)
 	add(parameter{rule: ruleToken, where: inURL}, "code key state nonce sid session sess auth authkey wctx samlds st hash accesscode invite")
 	add(parameter{rule: "cookie", where: marked | anywhere, line: true}, "cookie setcookie")
 	add(parameter{rule: "authorization", where: marked | anywhere, line: true}, "authorization proxyauthorization")
 	add(parameter{kind: User, where: everywhere}, `user username userid userlogin login logon loginname logonname account accountname samaccountname
 		upn userprincipalname email mail emailaddress csusername remoteuser authuser tokenusername remoteusername loginhint
-		uid owner`)
+		uid owner loginid preferredusername benutzer benutzername firstname lastname surname givenname familyname fullname displayname vorname nachname
+		phone phonenumber mobile telephone dateofbirth birthdate dob ssn iban`)
 	add(parameter{kind: Host, where: everywhere}, `host hostname computer computername machine machinename server servername datasource
-		serveraddress domain domainname dnsname workstation workstationname`)
+		serveraddress domain domainname dnsname workstation workstationname accountdomain userdomain userdnsdomain logonserver`)
+	add(parameter{kind: Label, where: asKey}, "subjectname issuername")
 	for name, p := range m {
 		if p.kind != "" {
 			p.rule = p.kind.rule()
@@ -160,23 +198,41 @@ func lookParameter(name []byte, mode Mode) (p parameter, ok bool) {
 	if p, ok = parameters[string(name)]; ok {
 		return p, p.kind == "" || mode >= Identities
 	}
-	if len(name) < len("secret") {
-		return p, false
-	}
 	if strings.HasPrefix(string(name), "aspsessionid") {
 		return parameters["sessionid"], true
 	}
-	for _, end := range parameterEnds {
+	if len(name) == 0 {
+		return p, false
+	}
+	last := name[len(name)-1]
+	for _, end := range parameterEnds[last] {
 		if strings.HasSuffix(string(name), end) {
 			rule := ruleToken
-			if strings.HasPrefix(end, "pass") {
+			if strings.HasPrefix(end, "pass") || end == "kennwort" {
 				rule = rulePassword
 			}
 			return parameter{rule: rule, where: anywhere | asKey | inURL}, true
 		}
 	}
-	return p, false
+	if last == 'n' && strings.HasSuffix(string(name), "token") && !plainTokens[string(name)] {
+		return parameter{rule: ruleToken, where: asKey | inURL}, true
+	}
+	base := strings.TrimRight(string(name), "0123456789") // password2, passwordConfirmation, viewstate1
+	if base == "" {
+		return p, false
+	}
+	for _, end := range passwordEnds[base[len(base)-1]] {
+		base = strings.TrimSuffix(base, end)
+	}
+	if len(base) == len(name) {
+		return p, false
+	}
+	p = parameters[base]
+	return p, p.kind == "" && p.where&asKey != 0
 }
+
+// subjectParts are the elements of the name that a certificate has for its owner, as events of CAPI2 write it.
+var subjectParts = wordSet("cn ou o l st e dc sn givenname")
 
 // Tables of names of machines and accounts.
 
@@ -191,14 +247,14 @@ const (
 // topLevels are the last parts of names of machines, besides those of countries.
 var topLevels = func() map[string]topLevel {
 	m := map[string]topLevel{}
-	for kind, list := range map[topLevel]string{
+	for kind, list := range [...]string{
 		topSure:    "com org edu gov mil biz arpa local localdomain lan corp intranet internal intern firma onmicrosoft",
 		topCountry: "net info cloud app dev aero coop mobi jobs travel asia online tech systems solutions company group agency bank digital example invalid test",
 		topAmbiguous: `int name pro post site store shop domain private home host ad dom prod uat stage staging svc cluster
 			localhost xyz club top global world zone network services software email web`,
 	} {
 		for name := range strings.FieldsSeq(list) {
-			m[name] = kind
+			m[name] = topLevel(kind)
 		}
 	}
 	return m
@@ -210,7 +266,30 @@ var ambiguousCountries = wordSet("cs js ts sh ps py pl md so rs vb gz db tt id i
 // publicDomains stay as they are.
 var publicDomains = []string{
 	"microsoft.com", "w3.org", "xmlsoap.org", "openxmlformats.org", "aka.ms", "ietf.org", "rfc-editor.org", "windowsupdate.com",
-	"msftconnecttest.com", "msftncsi.com", "example.com", "example.org", "example.net",
+	"msftconnecttest.com", "msftncsi.com", "microsoftonline.com", "login.windows.net", "example.com", "example.org", "example.net",
+}
+
+// sharedDomains are those of services that many organisations have names in: these tell what is there, not whose it is.
+var sharedDomains = strings.Fields(`core.windows.net servicebus.windows.net database.windows.net redis.cache.windows.net search.windows.net azurewebsites.net
+	documents.azure.com vault.azure.net azure-devices.net azure-api.net azurefd.net azureedge.net trafficmanager.net cloudapp.net cloudapp.azure.com
+	logic.azure.com applicationinsights.azure.com webhook.office.com onmicrosoft.com sharepoint.com amazonaws.com cloudfront.net googleapis.com
+	appspot.com run.app herokuapp.com`)
+
+// cutShared returns what stands before the shared domain of a name in lower case, and that domain with its dot; rest is
+// empty if there is nothing.
+func cutShared(name string) (rest, domain string, ok bool) {
+	for _, d := range sharedDomains {
+		if rest, ok := strings.CutSuffix(name, d); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
+			for _, kind := range [...]string{"blob", "queue", "table", "file", "dfs", "web", "scm", "in"} { // of storage
+				if first, ok := strings.CutSuffix(rest, kind+"."); ok && (first == "" || strings.HasSuffix(first, ".")) {
+					rest = first
+					break
+				}
+			}
+			return strings.TrimSuffix(rest, "."), name[max(0, len(rest)-1):], true
+		}
+	}
+	return "", "", false
 }
 
 // products are words in front of .NET and .io that make no host.

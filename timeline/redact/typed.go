@@ -106,7 +106,7 @@ func (r *Redactor) CommandLine(s string) string {
 	if r.Mode() == None || r.Mode() == Default || s == "" {
 		return r.Text(s)
 	}
-	return r.Text(string(r.secrets([]byte(s), &scanner{mode: Secrets, args: true})))
+	return r.Text(string(r.secrets([]byte(s), &scanner{mode: r.mode, names: r.names, args: true})))
 }
 
 // Header returns the value of a header as it may be shown.
@@ -128,6 +128,8 @@ func (r *Redactor) Header(name, value string) string {
 			return r.User(value)
 		case via:
 			return r.Text(r.counted(Host.rule(), value, r.via(value)))
+		case machines:
+			return r.Text(r.counted(Host.rule(), value, r.machines(value)))
 		}
 	}
 	return r.Text(value)
@@ -152,7 +154,9 @@ func (r *Redactor) Learn(kind Kind, name string) {
 		}
 		if r.mode >= Strict {
 			for _, part := range strings.FieldsFunc(name, isSeparator) {
-				r.learn(Path, part)
+				if !isPlainFile(part) {
+					r.learn(Path, part)
+				}
 			}
 		}
 	default:
@@ -169,7 +173,7 @@ func (r *Redactor) machineFolders(path string) string {
 		if n < 0 {
 			return path
 		}
-		if folder := path[from : from+n]; r.isNamedLikeMachine(folder) {
+		if folder := path[from : from+n]; isNamedLikeMachine(folder) && !r.isPseudonym([]byte(folder)) {
 			is := r.counted(Host.rule(), folder, r.host(folder))
 			path, n = path[:from]+is+path[from+n:], len(is)
 		}
@@ -179,7 +183,7 @@ func (r *Redactor) machineFolders(path string) string {
 
 // isNamedLikeMachine reports whether a folder is called as machines are: WEB02, shop-node-3. Files are put into a folder
 // for each machine, and may not tell its name themselves.
-func (r *Redactor) isNamedLikeMachine(folder string) bool {
+func isNamedLikeMachine(folder string) bool {
 	letters, digits := 0, 0
 	for i := range len(folder) {
 		switch c := folder[i]; {
@@ -191,8 +195,11 @@ func (r *Redactor) isNamedLikeMachine(folder string) bool {
 			return false
 		}
 	}
+	if letters < 2 || digits == 0 {
+		return false
+	}
 	name := lowered(folder) // System32, W3SVC1
-	return letters > 1 && digits > 0 && !r.isPseudonym([]byte(folder)) && !isFolder([]byte(name)) && strings.TrimRight(name, "0123456789") != "w3svc"
+	return !isFolder([]byte(name)) && strings.TrimRight(name, "0123456789") != "w3svc"
 }
 
 // learnHost notes a name with and without its domain, and what the domain is called.
@@ -202,8 +209,16 @@ func (r *Redactor) learnHost(name string) {
 		return
 	}
 	label, domain, dotted := strings.Cut(name, ".")
+	rest, _, shared := cutShared(name)
+	if shared {
+		label = rest
+	}
 	if !services[label] && len(label) > 2 {
 		r.learn(Host, label)
+	}
+	if shared {
+		r.learn(Host, name)
+		return
 	}
 	if !dotted {
 		return
@@ -215,7 +230,7 @@ func (r *Redactor) learnHost(name string) {
 	r.learn(Domain, domain)
 	for part := range strings.SplitSeq(domain, ".") {
 		if _, ok := topLevels[part]; !ok && len(part) > 3 && !services[part] {
-			r.learn(Label, part)
+			r.learnOrganisation(Label, part)
 		}
 	}
 }
@@ -225,7 +240,11 @@ func (r *Redactor) learnUser(name string) {
 		if isAuthority([]byte(name[:i]), i) {
 			return
 		}
-		r.learnHost(name[:i])
+		if domain := strings.TrimRight(name[:i], `\`); strings.Contains(domain, ".") {
+			r.learnHost(domain)
+		} else {
+			r.learnOrganisation(Host, domain)
+		}
 		name = name[i+1:]
 	} else if user, domain, ok := strings.Cut(name, "@"); ok {
 		r.learnHost(domain)
@@ -268,6 +287,12 @@ func (r *Redactor) host(name string) string {
 	}
 	if rest, ok := strings.CutPrefix(bare, "*."); ok {
 		return "*." + r.host(rest)
+	}
+	if rest, domain, ok := cutShared(bare); ok {
+		if rest == "" || r.isPseudonym([]byte(rest)) {
+			return name
+		}
+		return r.pseudonym(Host, rest) + domain
 	}
 	label, domain, dotted := strings.Cut(bare, ".")
 	if r.isPseudonym([]byte(label)) && (!dotted || r.isPseudonym([]byte(domain))) {

@@ -83,7 +83,7 @@ func (a *Analysis) cards() []card {
 func (s *screen) card(g *group) card {
 	r := g.first()
 	c := card{
-		group: g, Outcome: g.outcome, Count: len(g.requests), Request: r,
+		group: g, Outcome: g.outcome, Count: g.size(), Request: r,
 		Headline: sentence(g.counted()),
 		Lesser:   g.lesser(),
 	}
@@ -94,7 +94,7 @@ func (s *screen) card(g *group) card {
 	case g.outcome == timeline.Failed:
 		c.Sentence = s.failedHead([]*group{g}, 0)
 	}
-	for _, q := range g.requests {
+	for _, q := range slices.Concat(g.requests, g.came) {
 		c.IDs = append(c.IDs, q.ID)
 	}
 	refused := g.got() != "" && r.Verdict != nil && len(r.Verdict.Context) > 0
@@ -139,7 +139,7 @@ func (s *screen) judge(c *card, r *timeline.Request) {
 	if list := s.candidates(r, v); len(list) > 0 {
 		c.Candidates = notJoined(list) + ": " + sentence(strings.Join(list, "; "))
 	}
-	c.Context = sentences(v.Context)
+	c.Context = slices.Concat(s.calls(cmp.Or(c.group, &group{requests: []*timeline.Request{r}, told: r})), sentences(v.Context))
 	if v.Open != "" {
 		c.OpenLabel, c.Open = s.limits(r, v), sentence(begun(v.Open))
 	}
@@ -204,13 +204,9 @@ func (s *screen) proofs(rows []row) []proof {
 			}
 			continue
 		}
-		kind := timeline.KindETL
-		if in := s.inputAt(t.input); in != nil {
-			kind = timeline.Kind(in.Kind)
-		}
 		p := proof{
 			Time: t.at, When: s.moment(t.input, t.at), Label: s.label(t.input), Text: t.text,
-			Source: placed(s.name(t.input), t.place, kind), Path: s.source(t.input),
+			Source: placed(s.name(t.input), t.place, s.kindOf(t.input)), Path: s.source(t.input),
 		}
 		switch {
 		case p.Source == "":

@@ -114,6 +114,7 @@ type diaryModule struct {
 // A diaryPause is a time without events.
 type diaryPause struct {
 	Took     string
+	Inside   string // the module that was at work, and its stage; "" = none was
 	From, To diaryLink
 }
 
@@ -123,12 +124,12 @@ type diaryForward struct {
 	Facts []diaryFact
 }
 
-// diaryLevels are the words of the levels of events, by number.
-var diaryLevels = [...]string{"general", "critical", "error", "warning", "info", "verbose"}
+// levels are the words of the levels of events, by number.
+var levels = [...]string{"general", "critical", "error", "warning", "information", "verbose"}
 
 func diaryLevel(level uint8) string {
-	if int(level) < len(diaryLevels) {
-		return diaryLevels[level]
+	if int(level) < len(levels) {
+		return levels[level]
 	}
 	return "level " + strconv.Itoa(int(level))
 }
@@ -286,7 +287,7 @@ func (b *diaryBuilder) head() {
 		v.File, v.Machine = strings.TrimPrefix(in.Path, b.a.folder()), cmp.Or(in.Machine, q.Computer)
 	}
 	v.File, v.Machine = clean(v.File), clean(v.Machine)
-	v.Method, v.URL = clean(q.Verb), b.cut(cmp.Or(q.URL, "(URL not told)"), longestHead)
+	v.Method, v.URL = clean(q.Verb), excerpt(cmp.Or(q.URL, "(URL not told)"), longestHead)
 	v.Status, v.Severity = q.Status.String(), diarySeverity(q.Status)
 	h := q.Header
 	switch {
@@ -334,32 +335,12 @@ func diarySeverity(s freb.Status) string {
 	return "fine"
 }
 
-// cut returns a text for display, at most n characters of it, with how many there are.
-func (b *diaryBuilder) cut(s string, n int) string {
-	if short, all := diaryCut(s, n); all > n {
-		return clean(short) + " ... (" + thousands(n) + " of " + thousands(all) + " characters)"
-	}
-	return clean(s)
-}
-
-// diaryCut returns the first n characters of a text, and how many it has.
-func diaryCut(s string, n int) (string, int) {
-	count := 0
-	for at := range s {
-		if count == n {
-			return s[:at], n + len([]rune(s[at:]))
-		}
-		count++
-	}
-	return s, count
-}
-
 // facts fills in what is known of the request as a whole.
 func (b *diaryBuilder) facts() {
 	q := b.q
 	add := func(name, value, note string) {
 		if value != "" {
-			b.v.Facts = append(b.v.Facts, diaryFact{name, b.cut(value, longestValue), clean(note)})
+			b.v.Facts = append(b.v.Facts, diaryFact{name, excerpt(value, longestValue), clean(note)})
 		}
 	}
 	var h freb.Header
@@ -445,7 +426,7 @@ func (b *diaryBuilder) cautions() {
 		say("The overview has no room for %s: the list of events has everything.", plural(q.Dropped, "further step"))
 	}
 	for _, d := range b.d.Damage {
-		say("Damaged at offset %d (%s): %s.", d.Offset, clean(d.Kind), b.cut(d.Detail, longestHead))
+		say("Damaged at offset %d (%s): %s.", d.Offset, clean(d.Kind), excerpt(d.Detail, longestHead))
 	}
 }
 
@@ -556,9 +537,9 @@ func (b *diaryBuilder) trouble(i int, f *freb.Failure) diaryTrouble {
 	}
 	field, _ := ev.Field("ErrorCode")
 	if text := strings.TrimSpace(field.Text); t.Code != "" && !strings.HasPrefix(text, "(") { // else it is but the number again
-		t.Quote = b.cut(text, longestValue)
+		t.Quote = excerpt(text, longestValue)
 	}
-	t.Config = b.cut(ev.Value("ConfigExceptionInfo"), longestValue)
+	t.Config = excerpt(ev.Value("ConfigExceptionInfo"), longestValue)
 	for _, field := range b.fields(ev) {
 		if !fieldsTold[field.Name] && !field.Same && (field.Value != "" || field.Lines != "" || field.Text != "") {
 			t.Fields = append(t.Fields, field)

@@ -236,8 +236,8 @@ var diaryCallbacks = map[uint64]string{
 func (b *diaryBuilder) fields(ev *freb.Event) []diaryField {
 	out := make([]diaryField, 0, len(ev.Fields))
 	for _, f := range ev.Fields {
-		field := diaryField{Name: clean(f.Name), Meaning: diaryMeaning(ev, f), Text: b.cut(strings.TrimSpace(f.Text), longestValue)}
-		value, length := diaryCut(f.Value, longestValue)
+		field := diaryField{Name: clean(f.Name), Meaning: diaryMeaning(ev, f), Text: excerpt(strings.TrimSpace(f.Text), longestValue)}
+		value, length := first(f.Value, longestValue)
 		if strings.ContainsAny(strings.TrimRight(value, "\r\n"), "\r\n") {
 			lines := strings.Split(strings.TrimRight(strings.ReplaceAll(value, "\r\n", "\n"), "\n"), "\n")
 			for i := range lines {

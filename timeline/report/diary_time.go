@@ -38,6 +38,8 @@ func (b *diaryBuilder) modules() {
 	}
 }
 
+const inMilliseconds = "Times are as the events have them, in milliseconds; the clock of many systems ticks only about every 15.6 ms."
+
 // tick says how far the times of events can be trusted. Files have whole milliseconds; mostly the clock behind them
 // ticks less often.
 func (b *diaryBuilder) tick(calls bool) string {
@@ -48,7 +50,7 @@ func (b *diaryBuilder) tick(calls bool) string {
 	for i := range b.d.Events {
 		t := b.d.Events[i].Time
 		if d := diarySpan(last, t); !last.IsZero() && d > 0 && d < diaryTick/2 {
-			return "Times are as the events have them, in milliseconds; the clock of many systems ticks only about every 15.6 ms."
+			return inMilliseconds
 		}
 		if !t.IsZero() {
 			last = t
@@ -222,8 +224,23 @@ func (b *diaryBuilder) pauses() {
 	}
 	slices.SortStableFunc(gaps, func(x, y gap) int { return cmp.Compare(y.d, x.d) })
 	for _, g := range gaps[:min(len(gaps), 3)] {
-		b.v.Pauses = append(b.v.Pauses, diaryPause{diaryTook(g.d), b.link(g.from), b.link(g.to)})
+		b.v.Pauses = append(b.v.Pauses, diaryPause{diaryTook(g.d), b.during(g.from, g.to), b.link(g.from), b.link(g.to)})
 	}
+}
+
+// during returns the innermost call of a module that lasted from one event to a later one.
+func (b *diaryBuilder) during(from, to int) string {
+	for i := from; i >= 0; i-- {
+		node := &b.tree[i]
+		c := node.call
+		if c == nil || c.Offset != b.d.Events[i].Offset { // it begins none
+			continue
+		}
+		if node.end >= to || c.End.IsZero() {
+			return clean(strings.TrimSpace(c.Module + " " + diaryStage(c)))
+		}
+	}
+	return ""
 }
 
 // long reports whether a time without events is worth a look.
@@ -235,14 +252,14 @@ func (b *diaryBuilder) forwards() {
 		f := &b.q.Forwards[i]
 		out := diaryForward{Title: f.By.String()}
 		if f.Server != "" {
-			out.Title += " > " + b.cut(f.Server, longestHead)
+			out.Title += " > " + excerpt(f.Server, longestHead)
 		}
 		if n := len(b.q.Forwards); n > 1 {
 			out.Title = fmt.Sprintf("Attempt %d of %d: %s", i+1, n, out.Title)
 		}
 		add := func(name, value, note string) {
 			if value != "" {
-				out.Facts = append(out.Facts, diaryFact{name, b.cut(value, longestValue), clean(note)})
+				out.Facts = append(out.Facts, diaryFact{name, excerpt(value, longestValue), clean(note)})
 			}
 		}
 		add("Farm", f.Farm, "")

@@ -48,7 +48,7 @@ var (
 		"requests[].verdict":               {"id", "title", "confidence", "evidence", "next_steps", "rejected", "open", "context", "at_least"},
 		"requests[].verdict.evidence[]":    {"input", "time", "text", "line", "record"},
 		"requests[].verdict.rejected[]":    {"id", "why"},
-		"requests[].related[]":             {"input", "kind", "by", "confidence", "time", "text", "line", "record"},
+		"requests[].related[]":             {"input", "kind", "by", "confidence", "time", "text", "line", "record", "request"},
 		"summary":                          {"requests", "ok", "failed", "cancelled", "unfinished", "filtered_out", "verdicts", "probes", "background", "unattributed", "unjoined", "counted"},
 		"summary.counted":                  {"ok", "failed", "cancelled"},
 		"requests[].behind":                {"input", "start", "duration_ms", "status", "substatus", "phases"},
@@ -149,6 +149,7 @@ func TestJSONNames(t *testing.T) {
 
 // JSON of every model: one value, no empty text where null is meant, the numbers of the summary right.
 func TestJSONModels(t *testing.T) {
+	t.Parallel()
 	for _, name := range modelNames() {
 		text := render(t, WriteAnalysis, "json", models[name](), Options{Redact: defaults()})
 		var got struct {
@@ -322,6 +323,7 @@ func TestInfoJSON(t *testing.T) {
 }
 
 func TestNDJSON(t *testing.T) {
+	t.Parallel()
 	for _, name := range modelNames() {
 		a := models[name]()
 		out := render(t, WriteAnalysis, "ndjson", a, Options{Redact: defaults()})
@@ -393,6 +395,7 @@ func TestCSV(t *testing.T) {
 
 // The rows of timeline are the same in all formats.
 func TestTimelineFormats(t *testing.T) {
+	t.Parallel()
 	for _, name := range modelNames() {
 		a := models[name]()
 		rows := readCSV(t, name, render(t, WriteTimeline, "csv", a, Options{Redact: defaults()}))
@@ -459,18 +462,22 @@ func TestFormats(t *testing.T) {
 
 // A failing writer ends every format with its error.
 func TestWriteErrors(t *testing.T) {
+	t.Parallel()
 	broken := errors.New("broken pipe")
+	model := func() *Analysis { // longer than what is written at a time, in every format that lists requests
+		return analysis(append(many(1500, "192.168.0.216:80"), receiveTimeout(at("12:31:52.9")))...)
+	}
 	for command, write := range map[string]func(io.Writer, string, *Analysis, Options) error{
 		"analyze": WriteAnalysis, "timeline": WriteTimeline, "info": WriteInfo,
 	} {
 		for _, format := range Formats(command) {
 			opt := Options{Redact: defaults()}
 			var whole bytes.Buffer
-			if err := write(&whole, format, models["three-ways"](), opt); err != nil || whole.Len() == 0 {
+			if err := write(&whole, format, model(), opt); err != nil || whole.Len() == 0 {
 				t.Errorf("%s %s: %d bytes, %v", command, format, whole.Len(), err)
 			}
 			for _, n := range []int{0, whole.Len() / 2, whole.Len() - 1} {
-				if err := write(&failing{n, broken}, format, models["three-ways"](), opt); !errors.Is(err, broken) {
+				if err := write(&failing{n, broken}, format, model(), opt); !errors.Is(err, broken) {
 					t.Errorf("%s %s after %d of %d bytes: %v", command, format, n, whole.Len(), err)
 				}
 			}

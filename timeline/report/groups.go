@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net"
 	"path"
 	"regexp"
 	"slices"
@@ -18,10 +17,15 @@ import (
 type group struct {
 	outcome  timeline.Outcome
 	requests []*timeline.Request // in start order
+	came     []*timeline.Request // requests that likely failed because these, calls made for them, did
 	servers  map[string]bool     // by site
 	varied   bool                // the titles of their verdicts differ
+	weight   int                 // its place among groups: how many requests are told of, or fewer, to stand behind their cause
 	told     *timeline.Request   // the first of those with the surest verdict
 }
+
+// size is how many requests are told of.
+func (g *group) size() int { return len(g.requests) + len(g.came) }
 
 // first returns the request that stands for the group.
 func (g *group) first() *timeline.Request { return g.told }
@@ -125,9 +129,17 @@ func (a *Analysis) groupBy(requests []*timeline.Request, outcome timeline.Outcom
 	site := a.sites()
 	index, said := map[groupKey]*group{}, map[saidKey]*group{}
 	worded := map[[2]string]string{} // by title and target
+	calls := callsOf(requests, outcome)
+	var caused []*timeline.Request
 	for _, r := range requests {
 		if r.Outcome != outcome {
 			continue
+		}
+		if q, ok := cause(r); ok && q.Confidence > timeline.Possible {
+			if _, ok := calls[q.Request]; ok {
+				caused = append(caused, r)
+				continue
+			}
 		}
 		at, key := site(r), groupKey{}
 		if v := r.Verdict; v != nil {
@@ -160,8 +172,24 @@ func (a *Analysis) groupBy(requests []*timeline.Request, outcome timeline.Outcom
 			said[saidKey{v.ID, v.Title}] = g
 		}
 		g.add(r, at)
+		if _, ok := calls[r]; ok {
+			calls[r] = g
+		}
 	}
-	slices.SortStableFunc(out, func(a, b *group) int { return cmp.Compare(len(b.requests), len(a.requests)) })
+	for _, r := range caused {
+		q, _ := cause(r)
+		calls[q.Request].came = append(calls[q.Request].came, r)
+	}
+	after := map[*group]int{}
+	for _, g := range out {
+		g.weight = g.size()
+		if c := g.behind(calls); c != nil && c != g {
+			g.weight, after[g] = min(g.weight, c.size()), 1
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *group) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(after[a], after[b]))
+	})
 	return out
 }
 
@@ -181,10 +209,7 @@ func (a *Analysis) sites() func(*timeline.Request) string {
 			}
 		}
 		t := target(r)
-		host, port, err := net.SplitHostPort(t)
-		if err != nil {
-			host = t
-		}
+		host, port := timeline.SplitHost(t)
 		if m := machines[host]; m != "" {
 			return m + ":" + port
 		}
@@ -203,7 +228,7 @@ func (g *group) title() string {
 		}
 		t += ")"
 	}
-	return t
+	return t + g.consequence()
 }
 
 // gist is the title without its details.
@@ -219,10 +244,7 @@ func (g *group) gist() string {
 
 // ofAny makes a claim about the server of a request one about some server.
 func ofAny(claim string, r *timeline.Request) string {
-	address := r.Server
-	if host, _, err := net.SplitHostPort(r.Server); err == nil {
-		address = host
-	}
+	address, _ := timeline.SplitHost(r.Server)
 	words := strings.Fields(claim)
 	for _, name := range []string{r.Server, address, target(r), r.Host} {
 		if i := slices.IndexFunc(words, func(w string) bool { return name != "" && strings.TrimRight(w, ",;:") == name }); i >= 0 {

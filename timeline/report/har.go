@@ -249,10 +249,10 @@ func (a *Analysis) newHAREntry(l harLeg) harEntry {
 		e.Comment = v.Title
 	}
 	here, there := x.ends()
-	if ip, _, ok := endpoint(there); ok {
+	if ip, _, ok := timeline.ParseEndpoint(there); ok {
 		e.Address = ip.String()
 	}
-	if _, port, ok := endpoint(here); ok && port != 0 {
+	if _, port, ok := timeline.ParseEndpoint(here); ok && port != 0 {
 		e.Connection = here
 	}
 	return e
@@ -382,52 +382,46 @@ func newHARTimings(x *exchange) harTimings {
 
 // chromeErrors are the names that Chrome has for codes: as its own table for Windows has them (net_errors_win.cc), and
 // where that says no more than "failed", the one in its list whose description fits.
-var chromeErrors = func() map[uint32]string {
-	list := map[string][]uint32{
-		"ABORTED":                                   {995, 12017},
-		"TIMED_OUT":                                 {10060, 1460, 121, 12002},
-		"CONNECTION_RESET":                          {10054, 10052, 64, 109},
-		"CONNECTION_ABORTED":                        {10053, 1236},
-		"CONNECTION_CLOSED":                         {12030, 1229, 38, 10101, 996},
-		"CONNECTION_REFUSED":                        {10061, 1225},
-		"CONNECTION_FAILED":                         {12029},
-		"SOCKET_NOT_CONNECTED":                      {10057},
-		"ADDRESS_UNREACHABLE":                       {10051, 10065, 1231, 1232, 10047},
-		"ADDRESS_INVALID":                           {10049},
-		"ADDRESS_IN_USE":                            {10048},
-		"NO_BUFFER_SPACE":                           {10055},
-		"INTERNET_DISCONNECTED":                     {10050},
-		"ACCESS_DENIED":                             {5, 10013},
-		"INVALID_HANDLE":                            {6},
-		"OUT_OF_MEMORY":                             {8, 14},
-		"INVALID_ARGUMENT":                          {87, 10022},
-		"NAME_NOT_RESOLVED":                         {11001, 11002, 11003, 11004, 9002, 9003, 9501, 12007},
-		"INVALID_HTTP_RESPONSE":                     {12152},
-		"RESPONSE_HEADERS_TOO_BIG":                  {12181, 12182},
-		"INVALID_CHUNKED_ENCODING":                  {12183},
-		"RESPONSE_BODY_TOO_BIG_TO_DRAIN":            {12184},
-		"PAC_SCRIPT_FAILED":                         {12166, 12177},
-		"MANDATORY_PROXY_CONFIGURATION_FAILED":      {12167, 12178, 12180},
-		"SSL_PROTOCOL_ERROR":                        {12157, 12175, 0x80090308, 0x80090326, 0x80090304},
-		"SSL_VERSION_OR_CIPHER_MISMATCH":            {0x80090331},
-		"SSL_CLIENT_AUTH_CERT_NEEDED":               {12044, 0x80090320},
-		"SSL_CLIENT_AUTH_CERT_NO_PRIVATE_KEY":       {12185, 0x8009030E},
-		"SSL_CLIENT_AUTH_PRIVATE_KEY_ACCESS_DENIED": {12186},
-		"CERT_COMMON_NAME_INVALID":                  {12038, 0x800B010F, 0x80090322},
-		"CERT_DATE_INVALID":                         {12037, 0x800B0101, 0x80090328},
-		"CERT_AUTHORITY_INVALID":                    {12045, 0x800B0109, 0x800B010A, 0x800B0112, 0x80090325},
-		"CERT_UNABLE_TO_CHECK_REVOCATION":           {12057, 0x80092012, 0x80092013, 0x800B010E},
-		"CERT_REVOKED":                              {12170, 0x80092010, 0x800B010C},
-		"CERT_INVALID":                              {12169, 12179, 0x800B0110},
-	}
-	out := map[uint32]string{}
-	for name, codes := range list {
-		for _, c := range codes {
-			out[c] = "net::ERR_" + name
-		}
-	}
-	return out
-}()
+var chromeErrors = []struct {
+	name  string
+	codes []uint32
+}{
+	{"net::ERR_ABORTED", []uint32{995, 12017}},
+	{"net::ERR_TIMED_OUT", []uint32{10060, 1460, 121, 12002}},
+	{"net::ERR_CONNECTION_RESET", []uint32{10054, 10052, 64, 109}},
+	{"net::ERR_CONNECTION_ABORTED", []uint32{10053, 1236}},
+	{"net::ERR_CONNECTION_CLOSED", []uint32{12030, 1229, 38, 10101, 996}},
+	{"net::ERR_CONNECTION_REFUSED", []uint32{10061, 1225}},
+	{"net::ERR_CONNECTION_FAILED", []uint32{12029}},
+	{"net::ERR_SOCKET_NOT_CONNECTED", []uint32{10057}},
+	{"net::ERR_ADDRESS_UNREACHABLE", []uint32{10051, 10065, 1231, 1232, 10047}},
+	{"net::ERR_ADDRESS_INVALID", []uint32{10049}},
+	{"net::ERR_ADDRESS_IN_USE", []uint32{10048}},
+	{"net::ERR_NO_BUFFER_SPACE", []uint32{10055}},
+	{"net::ERR_INTERNET_DISCONNECTED", []uint32{10050}},
+	{"net::ERR_ACCESS_DENIED", []uint32{5, 10013}},
+	{"net::ERR_INVALID_HANDLE", []uint32{6}},
+	{"net::ERR_OUT_OF_MEMORY", []uint32{8, 14}},
+	{"net::ERR_INVALID_ARGUMENT", []uint32{87, 10022}},
+	{"net::ERR_NAME_NOT_RESOLVED", []uint32{11001, 11002, 11003, 11004, 9002, 9003, 9501, 12007}},
+	{"net::ERR_INVALID_HTTP_RESPONSE", []uint32{12152}},
+	{"net::ERR_RESPONSE_HEADERS_TOO_BIG", []uint32{12181, 12182}},
+	{"net::ERR_INVALID_CHUNKED_ENCODING", []uint32{12183}},
+	{"net::ERR_RESPONSE_BODY_TOO_BIG_TO_DRAIN", []uint32{12184}},
+	{"net::ERR_PAC_SCRIPT_FAILED", []uint32{12166, 12177}},
+	{"net::ERR_MANDATORY_PROXY_CONFIGURATION_FAILED", []uint32{12167, 12178, 12180}},
+	{"net::ERR_SSL_PROTOCOL_ERROR", []uint32{12157, 12175, 0x80090308, 0x80090326, 0x80090304}},
+	{"net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH", []uint32{0x80090331}},
+	{"net::ERR_SSL_CLIENT_AUTH_CERT_NEEDED", []uint32{12044, 0x80090320}},
+	{"net::ERR_SSL_CLIENT_AUTH_CERT_NO_PRIVATE_KEY", []uint32{12185, 0x8009030E}},
+	{"net::ERR_SSL_CLIENT_AUTH_PRIVATE_KEY_ACCESS_DENIED", []uint32{12186}},
+	{"net::ERR_CERT_COMMON_NAME_INVALID", []uint32{12038, 0x800B010F, 0x80090322}},
+	{"net::ERR_CERT_DATE_INVALID", []uint32{12037, 0x800B0101, 0x80090328}},
+	{"net::ERR_CERT_AUTHORITY_INVALID", []uint32{12045, 0x800B0109, 0x800B010A, 0x800B0112, 0x80090325}},
+	{"net::ERR_CERT_UNABLE_TO_CHECK_REVOCATION", []uint32{12057, 0x80092012, 0x80092013, 0x800B010E}},
+	{"net::ERR_CERT_REVOKED", []uint32{12170, 0x80092010, 0x800B010C}},
+	{"net::ERR_CERT_INVALID", []uint32{12169, 12179, 0x800B0110}},
+}
 
 // chromeTimeouts are the names where Chrome tells apart in which phase the time ran out.
 var chromeTimeouts = map[timeline.PhaseName]string{
@@ -450,7 +444,12 @@ func chromeError(r *timeline.Request) string {
 		if !ok {
 			n = uint32(c)
 		}
-		name := chromeErrors[n]
+		name := ""
+		for _, e := range chromeErrors {
+			if slices.Contains(e.codes, n) {
+				name = e.name
+			}
+		}
 		if name == "net::ERR_TIMED_OUT" {
 			name = cmp.Or(chromeTimeouts[r.Phase], name)
 		}

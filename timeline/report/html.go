@@ -277,7 +277,7 @@ func (p *htmlPage) sections() []anchor {
 func (s *screen) filesWords() string {
 	n := 0
 	for i := range s.Inputs {
-		if in := &s.Inputs[i]; in.Kind != string(timeline.KindOther) && in.Kind != string(timeline.KindCab) && in.DuplicateOf == "" {
+		if in := &s.Inputs[i]; timeline.Kind(in.Kind).IsSource() && in.DuplicateOf == "" {
 			n++
 		}
 	}
@@ -396,10 +396,10 @@ func (p *htmlPage) Thousands(n int) string { return thousands(n) }
 func (p *htmlPage) LongName() int { return longName }
 
 // Title is the answer as plain text.
-func (p *htmlPage) Title() string { return brief(p.Answer, longName) }
+func (p *htmlPage) Title() string { return shorten(p.Answer, longName) }
 
 // Plain makes a short name printable, for drawings.
-func (p *htmlPage) Plain(s string) string { return brief(s, 40) }
+func (p *htmlPage) Plain(s string) string { return shorten(s, 40) }
 
 // Class is the class of a cell of a table.
 func (t *table) Class(column int, value string) string {
@@ -417,7 +417,7 @@ func (t *table) Class(column int, value string) string {
 // T prints words, of which parts may be from a file: harmless, and apart from the direction of what is around them.
 // Names of codes lead to what they mean.
 func (p *htmlPage) T(s string) template.HTML {
-	return template.HTML("<bdi>" + p.linked(brief(s, longWords)) + "</bdi>")
+	return template.HTML("<bdi>" + p.linked(shorten(s, longWords)) + "</bdi>")
 }
 
 // Lead prints a heading.
@@ -427,7 +427,7 @@ func (p *htmlPage) Lead(s string) template.HTML { return isolated(s, 2*longName)
 func (p *htmlPage) N(s string) template.HTML { return isolated(s, longName) }
 
 func isolated(s string, columns int) template.HTML {
-	return "<bdi>" + template.HTML(template.HTMLEscapeString(brief(s, columns))) + "</bdi>"
+	return "<bdi>" + template.HTML(template.HTMLEscapeString(shorten(s, columns))) + "</bdi>"
 }
 
 // Step prints something to do: a sentence, in which commands can be told from words.
@@ -465,7 +465,7 @@ const (
 // stepPieces parts something to do into words and commands.
 func stepPieces(s string) (out []stepPiece) {
 	const short = 24 // bytes of a command that stands among words
-	s = instruction(brief(s, longWords))
+	s = instruction(shorten(s, longWords))
 	add := func(kind stepKind, text string) {
 		if n := len(out); n > 0 && kind == stepText && out[n-1].kind == stepLine {
 			text = strings.TrimLeft(text, ".,; ") // the end of the line is all that parts them
@@ -529,19 +529,11 @@ func moments(t etl.Time, layout string) template.HTML {
 	return template.HTML(`<time datetime="` + t.Time().Format(time.RFC3339Nano) + `">` + t.Time().Format(layout) + `</time>`)
 }
 
-// brief cuts a text of a file, which may be a megabyte, and makes it printable.
-func brief(s string, columns int) string {
-	if most := 4 * columns; len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "")
-	}
-	return shorten(s, columns)
-}
-
 // commandStart finds where a command to be typed begins in a sentence.
-var commandStart = regexp.MustCompile(`(?:^|[\s(,;:])((?:%windir%\\\S*\\)?(?:netsh (?:int|http|trace|winhttp|wfp)|netstat -|ipconfig /|route print|appcmd (?:[a-z]+ [a-z/-]|-)|procdump -|dotnet-dump |wevtutil |curl -|xcopy /|etwhy (?:-|(?:analyze|timeline|events|info|explain|extract|report|ticket|check-secrets)\b)|(?:Test|Get|Resolve|Invoke|Install|New|Start|Stop|Restart)-[A-Z][A-Za-z]+))`)
+var commandStart = regexp.MustCompile(`(?:^|[\s(,;:])((?:%windir%\\\S*\\)?(?:netsh (?:int|http|trace|winhttp|wfp)|netstat -|ipconfig /|route print|appcmd (?:[a-z]+ [a-z/-]|-)|procdump -|certutil -|dotnet-dump |wevtutil |curl -|xcopy /|etwhy (?:-|(?:analyze|timeline|events|info|explain|extract|report|ticket|check-secrets)\b)|(?:Test|Get|Resolve|Invoke|Install|New|Start|Stop|Restart)-[A-Z][A-Za-z]+))`)
 
 // commandEnd finds where it ends: at the end of a clause.
-var commandEnd = regexp.MustCompile(`[,;)](?:[\s,;.]|$)|: |\.$| \(| (?:and|or|to|with|of the|on|here|if|while|then) `)
+var commandEnd = regexp.MustCompile(`[,;)](?:[\s,;.]|$)|: |\.$| \(| (?:and|or|to|with|of the|on|here|if|while|then|names|again|in which) `)
 
 // commandSpans finds the commands in a sentence.
 func commandSpans(s string) [][2]int {

@@ -39,6 +39,7 @@ func (p percent) Anchor() string {
 //	        0 s      10 s      20 s
 type figure struct {
 	Height int
+	Thick  int // of bars
 	Axis   int // where the axis is
 	Rows   []figureRow
 	Ticks  []tick
@@ -92,9 +93,6 @@ const (
 	axisHeight  = 26
 	roomInside  = 22 // percent that words in a bar take
 )
-
-// Thick is how thick bars are.
-func (f *figure) Thick() int { return barHeight }
 
 // Roof is where the lines of the grid begin.
 func (f *figure) Roof() int { return f.Rows[0].Top - 4 }
@@ -156,7 +154,7 @@ func (s *screen) newFigure(r *timeline.Request) *figure {
 	if d := c.to - c.from; d <= 0 || d > longest {
 		return nil
 	}
-	f := &figure{Axis: 8}
+	f := &figure{Axis: 8, Thick: barHeight}
 	if at := limitOf(r); at > c.from && at.Sub(c.from) < 4*c.length() {
 		c.see(at)
 		f.Limit = &tick{c.place(at), "limit " + limit(r.Timer.Limit)}
@@ -397,6 +395,9 @@ func tickWords(d time.Duration) string {
 // and all of them below.
 type strip struct {
 	Bad, All []stripBar
+	// In pixels: where the bars stand, and below those of all requests the marks end, their words are, and all ends.
+	BadFoot, AllFoot, AllTick, AllText, AllHeight int
+
 	BadMost  string // the number of the tallest bar
 	AllMost  string
 	Ticks    []tick
@@ -420,132 +421,162 @@ const (
 	allHeight = 36
 )
 
-// BadHeight is the height of the drawing of those that did not go well.
-func (s *strip) BadHeight() int { return badHeight }
-
-// AllFoot is where the bars of all requests stand, AllTick where the marks below them end, AllText where their words are.
-func (s *strip) AllFoot() int { return allHeight }
-func (s *strip) AllTick() int { return allHeight + 5 }
-func (s *strip) AllText() int { return allHeight + 18 }
-
-// AllHeight is the height of the drawing of all requests, with the words below.
-func (s *strip) AllHeight() int { return allHeight + 24 }
-
 // stripSteps are how much time a bar may stand for, in seconds.
 var stripSteps = []int64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 7 * 24 * 3600}
 
 // newStrip draws requests over time; nil if they are too few, or all at once.
 func newStrip(requests []*timeline.Request) *strip {
-	var from, to etl.Time
-	n := 0
-	for _, r := range requests {
-		if r.Start.IsZero() {
-			continue
-		}
-		if n == 0 || r.Start < from {
-			from = r.Start
-		}
-		to = max(to, r.Start)
-		n++
-	}
-	const fewest, bars = 3, 60
-	if n < fewest || to-from < 2*etl.Second {
+	c := countStarts(requests)
+	if c == nil {
 		return nil
 	}
-	step := etl.Time(stripSteps[len(stripSteps)-1]) * etl.Second
-	for _, t := range stripSteps {
-		if d := etl.Time(t) * etl.Second; (to-from)/d < bars {
-			step = d
-			break
-		}
+	s := &strip{
+		BadFoot: badHeight, AllFoot: allHeight, AllTick: allHeight + 5, AllText: allHeight + 18, AllHeight: allHeight + 24,
+		Step: stepWords(c.step), Span: datedSpan(c.from, c.to),
 	}
-	for (to-from)/step >= 4*bars { // years, in a damaged file
-		step *= 4
-	}
-	first := from / step
-	columns := int(to/step-first) + 1
-	counts := make([][timeline.Cancelled + 1]int, columns)
-	var total [timeline.Cancelled + 1]int
-	var firstBad, lastBad etl.Time
+	s.bars(c)
+	s.ticks(c.at(0), c.step, len(c.columns))
+	s.Words = thousands(c.total.all()) + " requests began " + s.Span + c.failures(s.Step)
+	s.rows(c)
+	return s
+}
+
+// A tally is how many requests ended how, by outcome.
+type tally [timeline.Cancelled + 1]int
+
+// bad is how many did not go well.
+func (o tally) bad() int {
+	return o[timeline.Failed] + o[timeline.Cancelled] + o[timeline.Unfinished]
+}
+
+func (o tally) all() int { return o.bad() + o[timeline.OK] }
+
+// starts are the numbers of requests that began in each step of time.
+type starts struct {
+	from, to          etl.Time // when the first and the last one began
+	step              etl.Time
+	columns           []tally
+	total             tally
+	firstBad, lastBad etl.Time // when the first and the last one that failed began
+}
+
+// countStarts counts when requests began; nil if they are too few, or all at once.
+func countStarts(requests []*timeline.Request) *starts {
+	c := &starts{}
 	for _, r := range requests {
 		if r.Start.IsZero() {
 			continue
 		}
-		counts[int(r.Start/step-first)][r.Outcome]++
-		total[r.Outcome]++
+		if c.total.all() == 0 || r.Start < c.from {
+			c.from = r.Start
+		}
+		c.to = max(c.to, r.Start)
+		c.total[r.Outcome]++
 		if r.Outcome == timeline.Failed {
-			if firstBad == 0 || r.Start < firstBad {
-				firstBad = r.Start
+			if c.firstBad == 0 || r.Start < c.firstBad {
+				c.firstBad = r.Start
 			}
-			lastBad = max(lastBad, r.Start)
+			c.lastBad = max(c.lastBad, r.Start)
 		}
 	}
-	s := &strip{Step: stepWords(step), Span: datedSpan(from, to)}
-	bad := func(c [timeline.Cancelled + 1]int) int {
-		return c[timeline.Failed] + c[timeline.Cancelled] + c[timeline.Unfinished]
+	const fewest = 3
+	if c.total.all() < fewest || c.to-c.from < 2*etl.Second {
+		return nil
 	}
-	mostBad, mostAll, peak := 0, 0, 0
-	for i, c := range counts {
-		mostAll = max(mostAll, bad(c)+c[timeline.OK])
-		if bad(c) > mostBad {
-			mostBad = bad(c)
+	c.step = stripStep(c.to - c.from)
+	c.columns = make([]tally, c.to/c.step-c.from/c.step+1)
+	for _, r := range requests {
+		if !r.Start.IsZero() {
+			c.columns[r.Start/c.step-c.from/c.step][r.Outcome]++
 		}
-		if c[timeline.Failed] > counts[peak][timeline.Failed] {
+	}
+	return c
+}
+
+// stripStep is how much time a bar stands for, of a span.
+func stripStep(span etl.Time) etl.Time {
+	const bars = 60
+	for _, t := range stripSteps {
+		if step := etl.Time(t) * etl.Second; span/step < bars {
+			return step
+		}
+	}
+	step := etl.Time(stripSteps[len(stripSteps)-1]) * etl.Second
+	for span/step >= 4*bars { // years, in a damaged file
+		step *= 4
+	}
+	return step
+}
+
+// at is when a column begins.
+func (c *starts) at(column int) etl.Time { return (c.from/c.step + etl.Time(column)) * c.step }
+
+// failures says when requests failed, behind the words on all of them.
+func (c *starts) failures(step string) string {
+	peak := 0
+	for i, o := range c.columns {
+		if o[timeline.Failed] > c.columns[peak][timeline.Failed] {
 			peak = i
 		}
 	}
-	width := percent(100 / float64(columns))
-	for i, c := range counts {
+	switch f, most := c.total[timeline.Failed], c.columns[peak][timeline.Failed]; {
+	case f == 0:
+		return ", none of them failed."
+	case f == 1:
+		return ", one of them failed: the one that began at " + clock(c.firstBad) + "."
+	case most > 1 && most < f:
+		return fmt.Sprintf(", %s of them failed: between %s and %s, most (%s) in the %s from %s on.", thousands(f), clock(c.firstBad), clock(c.lastBad),
+			thousands(most), step, clock(c.at(peak)))
+	default:
+		return fmt.Sprintf(", %s of them failed: between %s and %s.", thousands(f), clock(c.firstBad), clock(c.lastBad))
+	}
+}
+
+// bars draws the columns, and lists which outcomes there are.
+func (s *strip) bars(c *starts) {
+	mostBad, mostAll := 0, 0
+	for _, o := range c.columns {
+		mostBad, mostAll = max(mostBad, o.bad()), max(mostAll, o.all())
+	}
+	s.BadMost, s.AllMost = thousands(mostBad), thousands(mostAll)
+	width := percent(100 / float64(len(c.columns)))
+	for i, o := range c.columns {
 		x := width * percent(i)
 		y := badHeight
-		for _, o := range []timeline.Outcome{timeline.Failed, timeline.Cancelled, timeline.Unfinished} {
-			if c[o] == 0 {
+		for _, outcome := range []timeline.Outcome{timeline.Failed, timeline.Cancelled, timeline.Unfinished} {
+			if o[outcome] == 0 {
 				continue
 			}
-			h := max(3, c[o]*(badHeight-6)/mostBad)
+			h := max(3, o[outcome]*(badHeight-6)/mostBad)
 			y -= h
-			s.Bad = append(s.Bad, stripBar{x + width*0.08, width * 0.84, y, h, "o-" + o.String()})
+			s.Bad = append(s.Bad, stripBar{x + width*0.08, width * 0.84, y, h, "o-" + outcome.String()})
 		}
-		if all := bad(c) + c[timeline.OK]; all > 0 {
-			h := max(1, all*(allHeight-4)/mostAll)
+		if o.all() > 0 {
+			h := max(1, o.all()*(allHeight-4)/mostAll)
 			s.All = append(s.All, stripBar{x + width*0.08, width * 0.84, allHeight - h, h, "o-ok"})
 		}
 	}
-	s.BadMost, s.AllMost = thousands(mostBad), thousands(mostAll)
 	for _, o := range []count{{"", "failed", "o-failed"}, {"", "given up by the caller", "o-cancelled"}, {"", "without an end", "o-unfinished"}} {
 		if slices.ContainsFunc(s.Bad, func(b stripBar) bool { return b.Class == o.Class }) {
 			s.Outcomes = append(s.Outcomes, o)
 		}
 	}
-	s.ticks(first*step, step, columns)
+}
 
-	t := thousands(n) + " requests began " + s.Span
-	switch f := total[timeline.Failed]; {
-	case f == 0:
-		t += ", none of them failed."
-	case f == 1:
-		t += ", one of them failed: the one that began at " + clock(firstBad) + "."
-	case counts[peak][timeline.Failed] > 1 && counts[peak][timeline.Failed] < f:
-		t += fmt.Sprintf(", %s of them failed: between %s and %s, most (%s) in the %s from %s on.", thousands(f), clock(firstBad), clock(lastBad),
-			thousands(counts[peak][timeline.Failed]), s.Step, clock((first+etl.Time(peak))*step))
-	default:
-		t += fmt.Sprintf(", %s of them failed: between %s and %s.", thousands(f), clock(firstBad), clock(lastBad))
-	}
-	s.Words = t
+// rows lists the columns in which something did not go well.
+func (s *strip) rows(c *starts) {
 	const most = 240
-	for i, c := range counts {
-		if bad(c) == 0 {
+	for i, o := range c.columns {
+		if o.bad() == 0 {
 			continue
 		}
 		if len(s.Rows) == most {
 			s.Short = true
 			break
 		}
-		at := (first + etl.Time(i)) * step
-		s.Rows = append(s.Rows, []string{at.Time().Format("2006-01-02 15:04:05"), thousands(c[timeline.Failed]), thousands(c[timeline.Cancelled]),
-			thousands(c[timeline.Unfinished]), thousands(bad(c) + c[timeline.OK])})
+		s.Rows = append(s.Rows, []string{c.at(i).Time().Format("2006-01-02 15:04:05"), thousands(o[timeline.Failed]), thousands(o[timeline.Cancelled]),
+			thousands(o[timeline.Unfinished]), thousands(o.all())})
 	}
-	return s
 }
 
 // stepWords writes a span of time that is a whole number of some unit, to go behind "per".

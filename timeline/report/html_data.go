@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/etwhy/etwhy/decode/winerr"
 	"github.com/etwhy/etwhy/etl"
@@ -37,7 +36,7 @@ import (
 const (
 	maxRows     = 200_000 // requests that are listed: the most urgent ones of more
 	maxClaims   = 5_000   // titles of verdicts of requests that are not told of event by event
-	maxDataText = 4 << 10 // bytes of one text
+	maxDataText = 4 << 10 // characters of one text
 	maxEntries  = 10_000  // events of Failed Request Tracing files, which the views of these have whole
 )
 
@@ -168,6 +167,7 @@ func (a *Analysis) htmlData(w io.Writer) error {
 		c := d.codes.list[i]
 		d.wide(int64(c), int64(d.text(code(c))), int64(d.text(winerr.Hex(uint32(c)))))
 	})
+	d.array("levels", len(levels), func(i int) { d.quote(levels[i]) })
 	labels := a.badges()
 	d.array("inputs", len(a.Inputs), func(i int) {
 		d.numbers(d.text(labels[i]), d.text(strings.TrimPrefix(a.Inputs[i].Path, d.folder)), truthNumber(a.coarse(i)))
@@ -243,19 +243,7 @@ func (d *htmlDataWriter) quote(s string) {
 
 // text returns the index of a text, made harmless: what is not printable is shown as in a Go string, so that no mark in
 // it turns others around. A very long one is cut, and says so.
-func (d *htmlDataWriter) text(s string) int { return d.texts.at(clean(excerpt(s, maxDataText))) }
-
-// excerpt cuts a text that is longer than max bytes, and says how long it is.
-func excerpt(s string, max int) string {
-	if len(s) <= max {
-		return s
-	}
-	cut := max
-	for cut > max-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + " ... (" + thousands(len(s)) + " bytes)"
-}
+func (d *htmlDataWriter) text(s string) int { return d.texts.at(excerpt(s, maxDataText)) }
 
 // code returns a code, and has its name written with the others.
 func (d *htmlDataWriter) code(c timeline.Code) int {
@@ -303,11 +291,8 @@ func (d *htmlDataWriter) row(r *timeline.Request, previous etl.Time, number *int
 	buf = d.appendSpan(append(buf, ','), previous, r.Start)
 	buf = d.appendSpan(append(buf, ','), begin(r), r.End)
 	origin, path := split(excerpt(webAddress(r.URL), maxDataText))
-	client := r.Client
-	if i := strings.LastIndexByte(client, ':'); i >= 0 && strings.IndexByte(client, '.') >= 0 || strings.HasPrefix(client, "[") {
-		client = client[:max(i, 0)] // ports are of details
-	}
-	for _, n := range [...]int{d.who(r, origin), d.how(r), d.texts.at(clean(path)), d.text(client)} {
+	client, _ := timeline.SplitHost(r.Client) // ports are of details
+	for _, n := range [...]int{d.who(r, origin), d.how(r), d.texts.at(path), d.text(client)} {
 		buf = strconv.AppendInt(append(buf, ','), int64(n), 10)
 	}
 	buf = d.appendBehind(append(buf, ','), r)
@@ -364,7 +349,7 @@ func (d *htmlDataWriter) appendBehind(buf []byte, r *timeline.Request) []byte {
 func (d *htmlDataWriter) who(r *timeline.Request, origin string) int {
 	return d.parties.at(party{
 		input: r.Input, side: r.Side, proxied: r.Proxied, loose: r.Loose, traffic: r.Traffic, pid: r.PID,
-		process: d.text(r.Process), pool: d.text(r.AppPool), method: d.text(r.Method), origin: d.texts.at(clean(origin)),
+		process: d.text(r.Process), pool: d.text(r.AppPool), method: d.text(r.Method), origin: d.texts.at(origin),
 		server: d.text(r.Server), host: d.text(strings.TrimPrefix(webAddress("http://"+r.Host), "http://")), queue: d.text(r.Queue),
 	})
 }
@@ -409,6 +394,7 @@ type taleLine struct {
 	kind   taleKind
 	head   string // which event: WebIO 134; or which phase
 	text   string
+	place  string // in which file, and where in it; "" = the source says all
 	by     string // how it is known to be about this request
 	level  uint8  // of an event
 	link   string // to where the page has all of it; "" = nowhere
@@ -429,117 +415,153 @@ const (
 	toldEnd // of a phase that did not go well
 )
 
-// tale returns what the files tell of a request, all on the clock of its machine.
+// A tale is what the files tell of a request, all on the clock of its machine.
+type tale struct {
+	*Analysis
+	r     *timeline.Request
+	lines []taleLine
+}
+
+// tale returns what the files tell of a request, in the order of time.
 func (d *htmlDataWriter) tale(r *timeline.Request, t *Detail) []taleLine {
-	a := d.a
-	var out []taleLine
-	phases := func(input int, side timeline.Side, list []timeline.Phase) {
-		for i := range list {
-			p := &list[i]
-			x := taleLine{at: p.Start, until: p.End, input: input, kind: toldPhase, head: phaseWord(side, p), text: p.Detail}
-			if p.Name == timeline.PhaseReceive || p.Detail == "pool" {
-				x.text = "" // its word says it
-			}
-			if !p.Start.IsZero() {
-				out = append(out, x)
-			}
-			if p.Outcome == timeline.Failed || p.Outcome == timeline.Cancelled {
-				x.at, x.until, x.kind, x.text = p.End, 0, toldEnd, p.Outcome.String()
-				if p.Error != 0 {
-					x.text += ": " + code(p.Error)
-				}
-				out = append(out, x)
-			}
-		}
-	}
-	phases(r.Input, r.Side, r.Phases)
+	x := tale{Analysis: d.a, r: r}
+	x.phases(r.Input, r.Side, r.Phases)
 	if r.Behind != nil {
-		phases(r.Behind.Input, timeline.Server, r.Behind.Phases)
+		x.phases(r.Behind.Input, timeline.Server, r.Behind.Phases)
 	}
-	if len(r.Attempts) > 1 {
-		for i, x := range r.Attempts {
-			text := x.URL
-			switch {
-			case x.Error != 0:
-				text += ": " + code(x.Error)
-			case x.Status != 0:
-				text += ": answered " + strconv.Itoa(x.Status)
+	x.attempts()
+	x.moments(t)
+	for _, file := range t.Diaries {
+		x.lines = append(x.lines, d.entriesOf(file, r)...)
+	}
+	x.evidence()
+	x.related()
+	slices.SortStableFunc(x.lines, func(l, m taleLine) int {
+		return cmp.Or(cmp.Compare(x.when(l), x.when(m)), cmp.Compare(l.kind, m.kind))
+	})
+	return x.lines
+}
+
+// when is where a line stands: what is cut to whole seconds was later than it says; what has no time is told at the end.
+func (x *tale) when(l taleLine) etl.Time {
+	switch {
+	case l.at.IsZero():
+		return 1<<63 - 1
+	case x.coarse(l.input) && l.kind >= toldEvidence:
+		return l.at + etl.Second - 1
+	}
+	return l.at
+}
+
+// on is a time of an input by the clock of the request; unknown stays so.
+func (x *tale) on(input int, t etl.Time) etl.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(x.shift(input, x.r.Input))
+}
+
+func (x *tale) phases(input int, side timeline.Side, list []timeline.Phase) {
+	for i := range list {
+		p := &list[i]
+		l := taleLine{at: p.Start, until: p.End, input: input, kind: toldPhase, head: phaseWord(side, p), text: p.Detail}
+		if p.Name == timeline.PhaseReceive || p.Detail == "pool" {
+			l.text = "" // its word says it
+		}
+		if !p.Start.IsZero() {
+			x.lines = append(x.lines, l)
+		}
+		if p.Outcome == timeline.Failed || p.Outcome == timeline.Cancelled {
+			l.at, l.until, l.kind, l.text = p.End, 0, toldEnd, p.Outcome.String()
+			if p.Error != 0 {
+				l.text += ": " + code(p.Error)
 			}
-			out = append(out, taleLine{at: x.Start, input: r.Input, kind: toldAttempt, head: "attempt " + strconv.Itoa(i+1), text: text})
+			x.lines = append(x.lines, l)
 		}
 	}
-	first := len(out)
+}
+
+func (x *tale) attempts() {
+	if len(x.r.Attempts) < 2 {
+		return
+	}
+	for i, t := range x.r.Attempts {
+		text := t.URL
+		switch {
+		case t.Error != 0:
+			text += ": " + code(t.Error)
+		case t.Status != 0:
+			text += ": answered " + strconv.Itoa(t.Status)
+		}
+		x.lines = append(x.lines, taleLine{at: t.Start, input: x.r.Input, kind: toldAttempt, head: "attempt " + strconv.Itoa(i+1), text: text})
+	}
+}
+
+// moments tells the events of the traces, and where some are left out.
+func (x *tale) moments(t *Detail) {
 	for i := range t.Moments {
 		m := &t.Moments[i]
-		at := m.Time.Add(a.shift(m.Input, r.Input))
+		at := m.Time.Add(x.shift(m.Input, x.r.Input))
 		if t.Omitted > 0 && i == max(t.tail, 0) {
-			out = append(out, taleLine{at: at, input: m.Input, kind: toldOmitted, text: fmt.Sprintf(
-				"%s between these two left out: etwhy events --id %s shows all.", plural(t.Omitted, "event"), r.ID)})
+			x.lines = append(x.lines, taleLine{at: at, input: m.Input, kind: toldOmitted, text: fmt.Sprintf(
+				"%s between these two left out: etwhy events --id %s shows all.", plural(t.Omitted, "event"), x.r.ID)})
 		}
-		out = append(out, taleLine{
+		x.lines = append(x.lines, taleLine{
 			at: at, input: m.Input, kind: toldEvent, head: strings.TrimSpace(m.Source + " " + strconv.Itoa(int(m.ID))),
 			text: cmp.Or(m.Text, m.Event), level: m.Level, moment: m,
 		})
 	}
-	for _, file := range t.Diaries {
-		out = append(out, d.entriesOf(file, r)...)
+}
+
+// evidence tells what the verdict rests on. An event that it quotes is one of the trace: it is told once, in the
+// verdict's words.
+func (x *tale) evidence() {
+	if x.r.Verdict == nil {
+		return
 	}
-	// An event that the verdict quotes is one of the trace: it is told once, in the verdict's words.
-	quoted := func(e timeline.Evidence, head, text string) bool {
-		for i := first; i < len(out); i++ {
-			x := &out[i]
-			if x.moment != nil && x.input == e.Input && x.moment.Time == e.Time && x.head == head && !x.key {
-				x.text, x.key = text, true
-				return true
-			}
-		}
-		return false
-	}
-	if v := r.Verdict; v != nil {
-		for _, e := range v.Evidence {
-			head, text := source.FindString(e.Text), e.Text
-			text, head = text[len(head):], strings.TrimSpace(head)
-			if quoted(e, head, text) {
-				continue
-			}
-			x := taleLine{input: e.Input, kind: toldEvidence, head: head, text: text, key: true}
-			if !e.Time.IsZero() {
-				x.at = e.Time.Add(a.shift(e.Input, r.Input))
-			}
-			out = append(out, x)
-		}
-	}
-	for _, q := range r.Related {
-		by := q.By
-		if q.Confidence == timeline.Possible {
-			by = strings.TrimSpace("not joined, since it may be of another request; " + by)
-		}
-		x := taleLine{input: q.Input, kind: toldRelated, text: q.Text, by: by}
-		if !q.Time.IsZero() {
-			x.at = q.Time.Add(a.shift(q.Input, r.Input))
-		}
-		if i := slices.IndexFunc(out, func(o taleLine) bool {
-			return o.kind == toldEvidence && o.input == x.input && o.at == x.at && o.text == x.text
+	for _, e := range x.r.Verdict.Evidence {
+		head, text := source.FindString(e.Text), e.Text
+		text, head = text[len(head):], strings.TrimSpace(head)
+		if i := slices.IndexFunc(x.lines, func(l taleLine) bool {
+			return l.moment != nil && l.input == e.Input && l.moment.Time == e.Time && l.head == head && !l.key
 		}); i >= 0 {
-			out[i].by = by
+			x.lines[i].text, x.lines[i].key = text, true
 			continue
 		}
-		out = append(out, x)
+		x.lines = append(x.lines, taleLine{
+			at: x.on(e.Input, e.Time), input: e.Input, kind: toldEvidence, head: head, text: text, place: x.place(e.Input, e.Place, text), key: true,
+		})
 	}
-	// What is cut to whole seconds was later than it says; what has no time is told at the end.
-	when := func(x taleLine) etl.Time {
+}
+
+// related tells what of other files is about the request.
+func (x *tale) related() {
+	for _, q := range x.r.Related {
+		by := q.By
 		switch {
-		case x.at.IsZero():
-			return 1<<63 - 1
-		case a.coarse(x.input) && x.kind >= toldEvidence:
-			return x.at + etl.Second - 1
+		case q.Request != nil:
+			by = callWords[q.Kind] + ", " + q.Request.ID + "; by " + by
+		case q.Confidence == timeline.Possible:
+			by = strings.TrimSpace("not joined, since it may be of another request; " + by)
 		}
-		return x.at
+		at := x.on(q.Input, q.Time)
+		if i := slices.IndexFunc(x.lines, func(l taleLine) bool {
+			return l.kind == toldEvidence && l.input == q.Input && l.at == at && strings.HasPrefix(l.text, q.Text) // a verdict adds to it
+		}); i >= 0 {
+			x.lines[i].by = by
+			continue
+		}
+		x.lines = append(x.lines, taleLine{at: at, input: q.Input, kind: toldRelated, text: q.Text, place: x.place(q.Input, q.Place, q.Text), by: by})
 	}
-	slices.SortStableFunc(out, func(x, y taleLine) int {
-		return cmp.Or(cmp.Compare(when(x), when(y)), cmp.Compare(x.kind, y.kind))
-	})
-	return out
+}
+
+// place names where in its file an observation stands; "" if nothing tells, or the observation does.
+func (a *Analysis) place(input int, p timeline.Place, text string) string {
+	t := placed(a.name(input), p, a.kindOf(input))
+	if p == (timeline.Place{}) || strings.Contains(text, t) {
+		return ""
+	}
+	return t
 }
 
 // entriesOf returns the events of a Failed Request Tracing file: if there is no room for all of them, those that report
@@ -591,7 +613,7 @@ func (d *htmlDataWriter) number(file *Diary) int {
 // detail writes what is known of one request besides its row: an object with
 //
 //	id, facts [[label, text], ...], card, proofs [when, who, what, where, when, ...],
-//	tale [[at, took, input, kind, head, text, by, 1 = key, level, link, event, message, name, value, ...], ...],
+//	tale [[at, took, input, kind, head, text, place, by, 1 = key, level, link, event, message, name, value, ...], ...],
 //	diaries [number, input, number, input, ...], unread
 //
 // with texts as indices. The part behind "key" is of events only, that behind "link" of those of traces.
@@ -694,7 +716,7 @@ func (d *htmlDataWriter) line(x taleLine) {
 		buf = strconv.AppendInt(buf, d.micros(x.at), 10)
 	}
 	buf = d.appendSpan(append(buf, ','), x.at, x.until)
-	numbers := []int{x.input, int(x.kind), d.text(x.head), d.text(x.text), d.text(x.by), truthNumber(x.key)}
+	numbers := []int{x.input, int(x.kind), d.text(x.head), d.text(x.text), d.text(x.place), d.text(x.by), truthNumber(x.key)}
 	if x.kind == toldEvent {
 		numbers = append(numbers, int(x.level), d.text(x.link))
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -128,7 +127,7 @@ func (a *Analysis) terms(cards []card) (out []term) {
 	var doc strings.Builder
 	say := func(texts ...string) {
 		for _, t := range texts {
-			doc.WriteString(brief(t, longWords))
+			doc.WriteString(shorten(t, longWords))
 			doc.WriteByte('\n')
 		}
 	}
@@ -176,11 +175,11 @@ func (in *Input) damageWords() []string {
 	return out
 }
 
-// serverTable says how the servers fared; nil if requests went to none.
+// serverTable says how the servers fared; nil if requests went to none, or if the servers of hardly any are known.
 func (s *screen) serverTable() (t *table, wider bool) {
 	stats, wider := s.surround()
 	stats = slices.Clone(stats)
-	if len(stats) == 0 {
+	if len(stats) == 0 || s.scattered() {
 		return nil, false
 	}
 	slices.SortStableFunc(stats, func(a, b timeline.ServerStats) int {
@@ -191,7 +190,8 @@ func (s *screen) serverTable() (t *table, wider bool) {
 	t.More = max(0, len(stats)-mostServers)
 	for _, x := range stats[:min(len(stats), mostServers)] {
 		row := []string{x.Server, thousands(x.Tried), thousands(x.Failed), thousands(x.Tried - x.Connected - x.Unclear), thousands(x.Retried), "", "", "", "", "none"}
-		if m := s.machineNamed(hostOf(x.Server)); m != nil && m.Name != "" && !m.Guessed && m.Name != hostOf(x.Server) {
+		host, _ := timeline.SplitHost(x.Server)
+		if m := s.machineNamed(host); m != nil && m.Name != "" && !m.Guessed && m.Name != host {
 			row[0] += " (" + m.Name + ")"
 		}
 		if f := x.FirstByte; f.URL != "" || f.Slowest > 0 {
@@ -203,14 +203,6 @@ func (s *screen) serverTable() (t *table, wider bool) {
 		t.Rows = append(t.Rows, row)
 	}
 	return t, wider
-}
-
-// hostOf is an address without its port.
-func hostOf(address string) string {
-	if h, _, err := net.SplitHostPort(address); err == nil {
-		return h
-	}
-	return address
 }
 
 // A host is a machine with what there is of it.
@@ -490,7 +482,7 @@ var reasonName = regexp.MustCompile(`\b[A-Z][a-z]+(?:_?[A-Z][A-Za-z]*)+\b|\b[A-Z
 
 // text adds the codes that a text names by their symbols.
 func (g *glossator) text(s string) {
-	for _, word := range reasonName.FindAllString(brief(s, longWords), -1) {
+	for _, word := range reasonName.FindAllString(shorten(s, longWords), -1) {
 		g.named(word, winerr.HTTPErr, winerr.WinHTTP, winerr.Win32, winerr.Winsock, winerr.HResult, winerr.NTStatus)
 	}
 }

@@ -226,6 +226,7 @@ type relatedJSON struct {
 	Text       *string     `json:"text"`
 	// Behind the names that scripts rely on:
 	placeJSON
+	Request *string `json:"request"` // id of another request; null = a view of this one
 }
 
 type summaryJSON struct {
@@ -395,8 +396,11 @@ func (a *Analysis) newRequest(r *timeline.Request) requestJSON {
 	}
 	for _, e := range r.Related {
 		out.Related = append(out.Related, relatedJSON{
-			known(a.source(e.Input)), e.Kind, known(e.By), e.Confidence.String(), knownMoment(e.Time), known(e.Text), newPlace(e.Place),
+			known(a.source(e.Input)), e.Kind, known(e.By), e.Confidence.String(), knownMoment(e.Time), known(e.Text), newPlace(e.Place), nil,
 		})
+		if e.Request != nil {
+			out.Related[len(out.Related)-1].Request = &e.Request.ID
+		}
 	}
 	return out
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -477,10 +476,7 @@ func (s *screen) behindName(r *timeline.Request) string {
 			return m.Name
 		}
 	}
-	host := r.Server
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
+	host, _ := timeline.SplitHost(r.Server)
 	if m := s.machineNamed(host); m != nil && m.Name != "" {
 		return m.Name
 	}

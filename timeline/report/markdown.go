@@ -34,7 +34,8 @@ func analysisMarkdown(w io.Writer, a *Analysis, _ Options) error {
 	m.title(s.answer())
 	h := s.health()
 	blind := len(s.Requests) == 0 && len(h.Concerns) > 0 && h.Concerns[0].Class == "blind"
-	if !blind || s.FilteredOut > 0 || len(s.Aside) > 0 { // else what is said of them has it
+	digests := s.digests()
+	if digests == nil && (!blind || s.FilteredOut > 0 || len(s.Aside) > 0) { // else what is said of them has it
 		for _, t := range s.said((*screen).extent) {
 			m.text("", t)
 		}
@@ -69,8 +70,13 @@ func analysisMarkdown(w io.Writer, a *Analysis, _ Options) error {
 			m.item("- ", fmt.Sprintf("And %s more.", thousands(n)))
 		}
 	}
-	m.servers(s)
-	m.rest(s)
+	for i := range digests {
+		m.digest(&digests[i])
+	}
+	if digests == nil {
+		m.servers(s)
+	}
+	m.rest(s, digests == nil)
 	m.surer(s, h)
 	m.words(a.glossary(cards))
 	m.files(a)
@@ -376,7 +382,7 @@ func (m *markdown) commands(list []string) {
 // servers adds the table of servers, without the columns that say nothing or that there is no room for.
 func (m *markdown) servers(s *screen) {
 	t, wider := s.serverTable()
-	if t == nil || s.scattered() {
+	if t == nil {
 		return
 	}
 	const most = 12
@@ -417,8 +423,25 @@ func (m *markdown) servers(s *screen) {
 	}
 }
 
-// rest adds what else there is to say of the requests.
-func (m *markdown) rest(s *screen) {
+// digest tells of a Failed Request Tracing file in short.
+func (m *markdown) digest(d *digest) {
+	m.heading(2, strings.Join(inline(d.File), " "))
+	for _, t := range d.Facts {
+		m.item("- ", shorten(t, cardWidth))
+	}
+	m.text("", d.Why)
+	for _, t := range d.Cautions {
+		m.text("Careful:", t)
+	}
+	m.text("Warnings and errors:", d.Silent)
+	m.list("Warnings and errors", d.Troubles, false)
+	m.list("Longest pauses", d.Pauses, false)
+	m.list("Time by module", d.Modules, false)
+	m.text("", d.Tick)
+}
+
+// rest adds what else there is to say of the requests; fared: how these went, which nothing else tells.
+func (m *markdown) rest(s *screen, fared bool) {
 	var said []string
 	add := func(methods ...func(*screen)) { said = append(said, s.said(methods...)...) }
 	if len(s.failed) > 0 {
@@ -427,7 +450,7 @@ func (m *markdown) rest(s *screen) {
 		if len(s.Discoveries) > 0 && len(s.Requests) > 0 { // else it leads
 			said = append(said, s.healthyHead())
 		}
-		if t := answers(s.Requests, s.Analysis.counted().Statuses); t != "" {
+		if t := answers(s.Requests, s.Analysis.counted().Statuses); t != "" && fared {
 			said = append(said, "Answers: "+sentence(t))
 		}
 		add((*screen).repeated, (*screen).unjoined)
@@ -436,7 +459,7 @@ func (m *markdown) rest(s *screen) {
 	for _, f := range s.findings(timeline.Note) {
 		said = append(said, "Note: "+sentence(f.Title))
 	}
-	if n := s.count(); len(s.Requests) > 0 && len(s.unhappy) == 0 && n[timeline.Failed]+n[timeline.Cancelled]+n[timeline.Unfinished] == 0 {
+	if n := s.count(); fared && len(s.Requests) > 0 && len(s.unhappy) == 0 && n[timeline.Failed]+n[timeline.Cancelled]+n[timeline.Unfinished] == 0 {
 		add(func(s *screen) { s.elsewhere(s.served()) })
 	}
 	if len(said) == 0 {
@@ -488,8 +511,8 @@ var terms = []struct {
 	sign          *regexp.Regexp
 	word, meaning string
 }{
-	{regexp.MustCompile(`How sure:`), "certain", "two sources that know nothing of each other agree, and nothing was lost. likely: the evidence fits one cause and " +
-		"contradicts none. possible: only the time that passed, or what is missing, speaks for it."},
+	{regexp.MustCompile(`How sure:`), "how sure", "certain: two sources that know nothing of each other agree, and nothing was lost; likely: the evidence fits one cause and " +
+		"contradicts none; possible: only the time that passed, or what is missing, speaks for it."},
 	{regexp.MustCompile(`\(phase `), "phase", "the step of an exchange at which it stopped: route, proxy, resolve, connect, tls, send, receive; at the server " +
 		"receive, queue, process, send."},
 	{regexp.MustCompile(`\bARR\b`), "ARR", "Application Request Routing, the proxy of IIS: it passes requests on to content servers."},
@@ -551,7 +574,7 @@ func (t *Tool) made() string {
 // inline turns a text into pieces of Markdown that mean nothing but themselves and that no line may break. What could be
 // read as markup, or be made a link or a mention by some system, is a code span; so are commands.
 func inline(s string) []string {
-	s = brief(s, longWords)
+	s = shorten(s, longWords)
 	var out []string
 	add := func(piece string, joined bool) {
 		if n := len(out); joined && n > 0 && !(strings.HasSuffix(out[n-1], "`") && strings.HasPrefix(piece, "`")) {
@@ -602,8 +625,10 @@ func inlineWord(w string) string {
 		core = cut
 	}
 	end := w[len(front)+len(core):]
-	if strings.Count(core, "(") > strings.Count(core, ")") && strings.HasPrefix(end, ")") {
-		core, end = core+")", end[1:]
+	for _, pair := range []string{"()", `""`, "''"} { // what is opened in the word is closed in it
+		if strings.HasPrefix(end, pair[1:]) && opens(core, pair[0], pair[1]) {
+			core, end = core+pair[1:], end[1:]
+		}
 	}
 	switch {
 	case w == "->": // between an old value and a new one
@@ -620,6 +645,14 @@ func inlineWord(w string) string {
 	return front + shortSpan(core, longest-len(front)-len(end)) + end
 }
 
+// opens reports whether a bracket or a quotation is open at the end of a text.
+func opens(s string, open, end byte) bool {
+	if open == end {
+		return strings.Count(s, string(open))%2 == 1
+	}
+	return strings.Count(s, string(open)) > strings.Count(s, string(end))
+}
+
 // plainWord is what no Markdown, Jira or chat takes for markup. telltale are words of such letters that some system
 // makes something else of: a link, a mention, an emoji, a command.
 var (
@@ -633,20 +666,19 @@ func isHash(s string) bool {
 	return len(s) >= 7 && strings.Trim(s, "0123456789abcdef") == "" && strings.Trim(s, "0123456789") != ""
 }
 
-// codeSpan quotes a text with as many backticks as it needs.
+// codeSpan quotes a text with a backtick, or with two where it has some. Those that follow each other are set apart: a
+// line that begins with three would begin a block.
 func codeSpan(s string) string {
-	runs := map[int]bool{}
-	for _, r := range backticks.FindAllString(s, -1) {
-		runs[len(r)] = true
-	}
-	n := 1
-	for runs[n] {
-		n++
+	quote := "`"
+	if strings.Contains(s, quote) {
+		for strings.Contains(s, "``") {
+			s = strings.ReplaceAll(s, "``", "` `")
+		}
+		quote = "``"
 	}
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.HasPrefix(s, " ") && strings.HasSuffix(s, " ") {
 		s = " " + s + " "
 	}
-	quote := strings.Repeat("`", n)
 	return quote + s + quote
 }
 

@@ -22,6 +22,7 @@ var forTickets = []string{
 }
 
 func TestTicketTexts(t *testing.T) {
+	t.Parallel()
 	for _, format := range []struct{ name, ending string }{{"markdown", ".md"}, {"text", ".txt"}} {
 		for _, name := range forTickets {
 			golden(t, format.name+"/"+name+format.ending, ticketText(t, format.name, models[name]()))
@@ -36,6 +37,7 @@ func ticketText(t *testing.T, format string, a *Analysis) []byte {
 
 // Whatever the model: lines that a ticket shows as they are, and the same bytes each time.
 func TestTicketLines(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"markdown", "text"} {
 		for _, name := range modelNames() {
 			text := ticketText(t, format, models[name]())
@@ -67,16 +69,17 @@ func hasCommand(l string) bool {
 
 // What the terminal leads with leads here, too, and all that fails is told of.
 func TestTicketTellsAll(t *testing.T) {
+	t.Parallel()
 	for _, name := range modelNames() {
 		a := models[name]()
 		a.Redact(redact.New(redact.Secrets, redact.Key{}))
 		markdown, plain := flat(string(ticketText(t, "markdown", models[name]()))), flat(string(ticketText(t, "text", models[name]())))
-		lead := flat(brief(a.telling(&page{width: cardWidth}).answer(), longWords))
+		lead := flat(shorten(a.telling(&page{width: cardWidth}).answer(), longWords))
 		if name != "hostile" && !strings.HasPrefix(plain, lead) {
 			t.Errorf("%s begins\n%.200s\nwant\n%.200s", name, plain, lead)
 		}
 		for i, c := range a.cards() {
-			title := flat(brief(clause(c.Headline), 200))
+			title := flat(shorten(clause(c.Headline), 200))
 			if _, rest, ok := strings.Cut(title, " x "); ok {
 				title = rest
 			}
@@ -105,7 +108,8 @@ func TestInline(t *testing.T) {
 		{"ask @team about #123 and !45 or GH-7", "ask `@team` about `#123` and `!45` or `GH-7`"},
 		{"<script>alert(1)</script>", "`<script>alert(1)</script>`"},
 		{"a|b *bold* _it_ [x](y) ~~s~~ \\ & $x$ {m}", "`a|b` `*bold*` `_it_` `[x](y)` `~~s~~` `\\` `&` `$x$` `{m}`"},
-		{"`` and `x` and a`b", "` `` ` and `` `x` `` and ``a`b``"},
+		{"`` and `x` and a`b", "`` ` ` `` and `` `x` `` and ``a`b``"},
+		{"```sh ``<i>`", "`` ` ` `sh `` `` ` `<i>` ``"},
 		{"- 1. + # = > ---", "`-` 1. `+` `#` `=` `>` `---`"},
 		{"1. first", "`1.` first"},
 		{"/close :smile: ::: -dash --all", "`/close` `:smile`: `:::` `-dash` `--all`"},
@@ -113,6 +117,7 @@ func TestInline(t *testing.T) {
 		{"C:\\temp\\x.etl, 95 %, 10.0.0.5:80, [fe80::1]:80", "`C:\\temp\\x.etl`, 95 %, 10.0.0.5:80, `[fe80::1]:80`"},
 		{"start the pool: appcmd start apppool /apppool.name:Shop (twice)", "start the pool: `appcmd start apppool /apppool.name:Shop` (twice)"},
 		{"=cmd|' /C calc'!A0", "`=cmd|`' `/C` `calc'!A0`"},
+		{`webSocket enabled="false" here, (name='a'), "a=b" and call f(x).`, "webSocket `enabled=\"false\"` here, (`name='a'`), \"`a=b`\" and call f(x)."},
 		{"\x1b[31mred\u202e", "`\\x1b[31mred\\u202e`"},
 	} {
 		if got := strings.Join(inline(tt.in), " "); got != tt.want {

@@ -384,6 +384,9 @@ var models = map[string]func() *Analysis{
 		return a
 	},
 	"two-servers":      twoServers,
+	"calls":            failedCalls,
+	"calls-possible":   possibleCalls,
+	"calls-rivals":     rivalCalls,
 	"clock-ahead":      clockAhead,
 	"rivals":           rivals,
 	"pool-off":         poolOff,

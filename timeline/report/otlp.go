@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -318,6 +319,13 @@ func (s *spanWriter) evidence(x *exchange) {
 		facts := []column[timeline.Evidence]{
 			{"text", func(e timeline.Evidence) cell { return text(e.Text) }},
 			{"input", func(e timeline.Evidence) cell { return text(s.a.source(e.Input)) }},
+			{"line", func(e timeline.Evidence) cell { return positive(e.Line) }},
+			{"record", func(e timeline.Evidence) cell {
+				if e.Record > math.MaxInt64 {
+					return text(strconv.FormatUint(e.Record, 10))
+				}
+				return positive(e.Record)
+			}},
 			{"key", func(e timeline.Evidence) cell { return yes(e.Key) }},
 			{"time_unknown", func(e timeline.Evidence) cell { return yes(!plausible(e.Time)) }},
 		}
@@ -397,11 +405,7 @@ func newHTTPSpan(x *exchange) *httpSpan {
 		return h
 	}
 	h.url = u
-	host = host[strings.LastIndexByte(host, '@')+1:]
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
-		host, h.port = host[:i], host[i+1:]
-	}
-	h.host = strings.Trim(host, "[]")
+	h.host, h.port = timeline.SplitHost(timeline.Authority(u))
 	h.port = cmp.Or(h.port, map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}[h.scheme])
 	return h
 }
@@ -451,14 +455,14 @@ func ofServer(value func(*httpSpan) string) func(*httpSpan) cell {
 }
 
 func addressOf(s string) cell {
-	if addr, _, ok := endpoint(s); ok {
+	if addr, _, ok := timeline.ParseEndpoint(s); ok {
 		return text(addr.String())
 	}
 	return cell{}
 }
 
 func portOf(s string) cell {
-	_, port, _ := endpoint(s)
+	_, port, _ := timeline.ParseEndpoint(s)
 	return positive(port)
 }
 

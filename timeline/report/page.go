@@ -421,16 +421,6 @@ func isSymbol(s string) bool {
 // clean makes a text from a file harmless.
 func clean(s string) string { return charset.Printable(s) }
 
-// shorten cuts a text to a number of columns, and shows that it did.
-func shorten(s string, columns int) string {
-	s = clean(s)
-	if displaywidth.String(s) <= columns {
-		return s
-	}
-	const dots = "..."
-	return displaywidth.TruncateString(s, max(columns, len(dots)), dots)
-}
-
 // Words for people.
 
 // sentence ends a text with a period, if it has no end yet.

@@ -244,7 +244,7 @@ func (p *perfettoWriter) slice(x *exchange, link, category string, flows []uint6
 	p.event(x.start, ev)
 	p.nest(group, track, link, within(x.Phases, x.stretch))
 	if v := x.Verdict; v != nil {
-		p.event(x.end, notes(p, p.mark(track, instant, "verdict", short(v.Title)), verdictFacts, v))
+		p.event(x.end, notes(p, p.mark(track, instant, "verdict", shorten(v.Title, maxSliceName)), verdictFacts, v))
 	}
 	p.end(x.end, track)
 }
@@ -294,7 +294,7 @@ func (p *perfettoWriter) discovery(d timeline.Discovery) {
 		of.machine = d.Machine.Name
 	}
 	track := p.lane(p.group(of), "found", stretch{start: at, end: at})
-	p.event(at, notes(p, p.mark(track, instant, "verdict", short(d.Verdict.Title)), verdictFacts, d.Verdict))
+	p.event(at, notes(p, p.mark(track, instant, "verdict", shorten(d.Verdict.Title, maxSliceName)), verdictFacts, d.Verdict))
 }
 
 // group returns the track of a machine or process.
@@ -337,7 +337,7 @@ func (p *perfettoWriter) lane(group uint64, name string, s stretch) uint64 {
 // track describes a track, and returns its number.
 func (p *perfettoWriter) track(parent uint64, name string, of proto) uint64 {
 	p.tracks++
-	d := append(proto(nil).varint(trackID, p.tracks).text(trackName, short(name)).varint(trackMerging, mergeNever), of...)
+	d := append(proto(nil).varint(trackID, p.tracks).text(trackName, shorten(name, maxSliceName)).varint(trackMerging, mergeNever), of...)
 	if parent != 0 {
 		d = d.varint(trackParent, parent)
 	}
@@ -424,7 +424,7 @@ func (x *exchange) title() string {
 			path = rest[i:]
 		}
 	}
-	return cmp.Or(short(strings.TrimSpace(x.Method+" "+path)), "request "+x.ID)
+	return cmp.Or(shorten(strings.TrimSpace(x.Method+" "+path), maxSliceName), "request "+x.ID)
 }
 
 // link names the connection that carried a request, as far as it is known.
@@ -434,12 +434,4 @@ func (x *exchange) link() string {
 		return "requests"
 	}
 	return strings.TrimSpace(client + " > " + server)
-}
-
-// short cuts what no place has room for.
-func short(s string) string {
-	if len(s) > maxSliceName*4 {
-		s = s[:maxSliceName*4]
-	}
-	return shorten(clean(s), maxSliceName)
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/etwhy/etwhy/timeline"
@@ -63,6 +65,64 @@ func TestPlaceJSON(t *testing.T) {
 	} {
 		if b, err := json.Marshal(newPlace(tt.place)); err != nil || string(b) != tt.want {
 			t.Errorf("%+v: %s, %v, want %s", tt.place, b, err, tt.want)
+		}
+	}
+}
+
+// Wherever evidence is listed it is told where it stands.
+func TestPlacesShown(t *testing.T) {
+	a := models["pool-off"]()
+	v := a.Requests[0].Verdict
+	input := -1
+	for _, r := range a.Requests {
+		if r.Verdict != nil && len(r.Verdict.Evidence) > 1 {
+			v = r.Verdict
+			input = v.Evidence[0].Input
+			v.Evidence[0].Place, v.Evidence[1].Place = timeline.Place{Line: 4711}, timeline.Place{Record: 1<<63 + 1}
+			break
+		}
+	}
+	if input < 0 {
+		t.Fatal("no evidence")
+	}
+	otlp := string(render(t, WriteAnalysis, "otlp", a, Options{}))
+	for _, want := range []string{`{"key":"etwhy.line","value":{"intValue":"4711"}}`, `{"key":"etwhy.record","value":{"stringValue":"9223372036854775809"}}`} {
+		if !strings.Contains(otlp, want) {
+			t.Errorf("otlp has no %s", want)
+		}
+	}
+	a.Details = NewDetails(a)
+	d := &htmlDataWriter{a: a, detailed: a.Details, diaries: map[*Diary]int{}}
+	var places []string
+	for _, r := range a.Requests {
+		if r.Verdict == v {
+			for _, x := range d.tale(r, a.Details.Of(r.ID)) {
+				places = append(places, x.place)
+			}
+		}
+	}
+	if want := a.name(input) + ":4711"; !slices.Contains(places, want) {
+		t.Errorf("the tale has %q, not %s", places, want)
+	}
+	if page := htmlReport(t, a); strings.Count(page, `"`+a.name(input)+`:4711"`) != 1 { // among the texts of the data
+		t.Error("the page does not have the place")
+	}
+}
+
+// A machine is called by its first name, as far as that tells it from the others.
+func TestMachineWords(t *testing.T) {
+	for _, test := range []struct{ machine, other, want string }{
+		{"web02.corp.example", "WEB01", "web02 System log"},
+		{"web02.corp.example", "web02.test.example", "web02.corp.e... System log"},
+		{"host-36f9d751.domain-0c11aa22", "host-11223344", "host-36f9d751 System log"},
+		{"10.20.30.40", "10.20.30.41", "10.20.30.40 System log"},
+	} {
+		a := &Analysis{Inputs: []Input{
+			{Path: "a.evtx", Kind: string(timeline.KindEvents), Channels: []string{"System"}, Machine: test.machine},
+			{Path: "b.evtx", Kind: string(timeline.KindEvents), Channels: []string{"System"}, Machine: test.other},
+		}}
+		if got := a.label(0); got != test.want {
+			t.Errorf("%s beside %s is %q, not %q", test.machine, test.other, got, test.want)
 		}
 	}
 }

@@ -90,10 +90,7 @@ func (w *walk) learn(a *Analysis) {
 			learn(redact.Host, q.Host)
 			learn(redact.Host, q.Server)
 			learn(redact.Host, q.Client)
-			if _, rest, ok := strings.Cut(q.URL, "://"); ok {
-				host, _, _ := strings.Cut(rest, "/")
-				learn(redact.Host, host[strings.LastIndexByte(host, '@')+1:])
-			}
+			learn(redact.Host, timeline.Authority(q.URL))
 			learn(redact.Pool, q.AppPool)
 			learn(redact.Pool, q.Queue)
 			learn(redact.Farm, q.Farm)
@@ -327,6 +324,9 @@ func (w *walk) request(q *timeline.Request) {
 	for i := range q.Related {
 		w.text(&q.Related[i].By)
 		w.text(&q.Related[i].Text)
+		if other := q.Related[i].Request; other != nil {
+			w.request(other)
+		}
 	}
 	for i := range q.Marks {
 		q.Marks[i].Provider = provider(w.Redactor, q.Marks[i].Provider)

@@ -192,7 +192,7 @@ func (r *redactor) callings(ev *decode.Event) func(*schema.Field) called {
 
 // provider returns the name of an event's provider.
 func (r *redactor) provider(ev *decode.Event) string {
-	if r.Mode() < redact.Strict {
+	if r.Mode() < redact.Identities {
 		return ev.ProviderName()
 	}
 	return provider(r.Redactor, ev.ProviderName())

@@ -87,13 +87,15 @@ type Traits struct {
 	Binary    bool   // it is not for a terminal
 	Detailed  bool   // it shows single requests event by event, see [Details]
 	Extension string // of files of the format
+	Digests   bool   // it tells of a few Failed Request Tracing files in short, see [Analysis.OfTracings]
 	Inputs    bool   // it shows hashes of the inputs, and how many events could not be decoded whole
 }
 
 var traits = map[string]Traits{
+	"table":    {Digests: true},
 	"json":     {Inputs: true},
-	"text":     {Extension: ".txt", Shared: true, Inputs: true},
-	"markdown": {Extension: ".md", Shared: true, Inputs: true},
+	"text":     {Extension: ".txt", Shared: true, Inputs: true, Digests: true},
+	"markdown": {Extension: ".md", Shared: true, Inputs: true, Digests: true},
 	"html":     {Extension: ".html", Shared: true, Inputs: true, Detailed: true},
 	"ticket":   {Extension: ".zip", Shared: true, Inputs: true, Detailed: true, Binary: true},
 	"har":      {Extension: ".har", Shared: true},

@@ -121,7 +121,7 @@ func (s *screen) answer() string {
 // requestsOf counts the requests of groups.
 func requestsOf(groups []*group) (n int) {
 	for _, g := range groups {
-		n += len(g.requests)
+		n += g.size()
 	}
 	return n
 }
@@ -153,14 +153,16 @@ func (s *screen) failedHead(failed []*group, bad int) string {
 func ways(failed []*group, total int) string {
 	const room, longest = 150, 90
 	var gists []string
-	count := map[string]int{}
+	count, weight := map[string]int{}, map[string]int{}
 	for _, g := range failed {
-		if t := g.gist(); count[t] == 0 {
+		t := g.gist()
+		if count[t] == 0 {
 			gists = append(gists, t)
 		}
-		count[g.gist()] += len(g.requests)
+		count[t] += g.size()
+		weight[t] += g.weight
 	}
-	slices.SortStableFunc(gists, func(x, y string) int { return cmp.Compare(count[y], count[x]) })
+	slices.SortStableFunc(gists, func(x, y string) int { return cmp.Compare(weight[y], weight[x]) })
 	var t string
 	told := 0
 	for _, gist := range gists {
@@ -238,7 +240,13 @@ func (s *screen) healthyHead() string {
 	n := s.count()
 	more := s.Analysis.counted()
 	all := len(s.Requests) + more.Total()
-	head := "No failed requests: " + thousands(all)
+	one := all == 1 && len(s.Requests) == 1 && n[timeline.OK] == 1
+	head := "No failed requests: "
+	if one {
+		head += "the only one"
+	} else {
+		head += thousands(all)
+	}
 	served := s.served()
 	who := owners(s.Requests)
 	switch {
@@ -249,9 +257,14 @@ func (s *screen) healthyHead() string {
 	case who != "":
 		head += " of " + who
 	}
-	if n[timeline.OK] == all {
+	switch {
+	case one && s.Requests[0].Status != 0:
+		head += " was answered " + status(s.Requests[0]) + "."
+	case one:
+		head += " was answered."
+	case n[timeline.OK] == all:
 		head += ", all answered."
-	} else {
+	default:
 		head += ", " + outcomes(n) + "."
 	}
 	if odd := slices.DeleteFunc(slices.Clone(s.unhappy), func(g *group) bool { return g.outcome != timeline.OK }); len(odd) > 0 {
@@ -278,7 +291,7 @@ func (s *screen) healthyHead() string {
 	if slowest != nil {
 		longest = max(longest, slowest.Duration())
 	}
-	if longest > 0 {
+	if longest > 0 && !s.OfTracings() { // which have times of their own
 		head += " Slowest " + took(longest) + "."
 	}
 	return head
@@ -287,10 +300,13 @@ func (s *screen) healthyHead() string {
 // healthy tells of requests none of which failed, and of those that did not go well either.
 func (s *screen) healthy() {
 	n, more, unhappy := s.count(), s.Analysis.counted(), s.unhappy
+	digests := s.digests()
 	s.discovery()
 	s.headline(s.healthyHead(), false)
 	s.warnings()
-	s.extent()
+	if digests == nil { // which have their own times
+		s.extent()
+	}
 	s.also()
 	s.blank()
 	for i, g := range unhappy[:min(len(unhappy), s.shown)] {
@@ -305,9 +321,15 @@ func (s *screen) healthy() {
 	}
 	s.others(unhappy[min(len(unhappy), s.shown):])
 	s.blank()
-	s.servers(nil)
-	if t := answers(s.Requests, more.Statuses); t != "" {
-		s.labelled("Answers:", sentence(t))
+	s.brief = digestLines * len(digests)
+	for i := range digests {
+		s.digest(&digests[i], len(digests) > 1)
+	}
+	if digests == nil {
+		s.servers(nil)
+		if t := answers(s.Requests, more.Statuses); t != "" {
+			s.labelled("Answers:", sentence(t))
+		}
 	}
 	s.repeated()
 	s.unjoined()
@@ -315,7 +337,7 @@ func (s *screen) healthy() {
 	s.setAside()
 	s.selection()
 	s.notes()
-	if n[timeline.OK] == len(s.Requests)+more.Total() && len(unhappy) == 0 {
+	if n[timeline.OK] == len(s.Requests)+more.Total() && len(unhappy) == 0 && digests == nil {
 		s.elsewhere(s.served())
 	}
 }
@@ -488,10 +510,15 @@ func (s *screen) speakers() {
 
 // findings returns what the traces' health has of a severity, each title once. What a trace cannot tell
 // at all is among the doubts where requests of it are told of, and of no matter where others have requests;
-// that some process has none is a note then.
+// that some process has none is a note then. Of several traces, a doubt says which it is of.
 func (s *screen) findings(severity timeline.Severity) []timeline.Finding {
 	var out []timeline.Finding
+	var of [][]string // paths of traces, by finding
+	traces := 0
 	for i, t := range s.Traces {
+		if t.Health.Events > 0 {
+			traces++
+		}
 		for _, f := range t.Health.Findings {
 			as := f.Severity
 			switch {
@@ -504,10 +531,23 @@ func (s *screen) findings(severity timeline.Severity) []timeline.Finding {
 			case as == timeline.Blind && t.Health.Events == 0:
 				continue // not that it says nothing: there is nothing
 			}
-			same := func(g timeline.Finding) bool { return g.ID == f.ID && g.Title == f.Title }
-			if as == severity && !slices.ContainsFunc(out, same) {
-				out = append(out, f)
+			if as != severity {
+				continue
 			}
+			at := slices.IndexFunc(out, func(g timeline.Finding) bool { return g.ID == f.ID && g.Title == f.Title })
+			if at < 0 {
+				at, out, of = len(out), append(out, f), append(of, nil)
+			}
+			of[at] = append(of[at], strings.TrimPrefix(t.Path, s.folder()))
+		}
+	}
+	if severity == timeline.Doubt && traces > 1 {
+		for i, paths := range of {
+			name := paths[0]
+			if more := len(paths) - 1; more > 0 {
+				name += " and " + plural(more, "more trace")
+			}
+			out[i].Title = name + ": " + out[i].Title
 		}
 	}
 	return out
@@ -541,8 +581,10 @@ func (s *screen) remedy(f timeline.Finding) {
 // warnings says what makes the answer less sure: damage, loss, what was not recorded.
 func (s *screen) warnings() {
 	const most = 3
-	for i, f := range s.findings(timeline.Doubt) {
+	doubts := s.findings(timeline.Doubt)
+	for i, f := range doubts {
 		if i == most {
+			s.labelled("Careful:", sentence(fmt.Sprintf("%s about these traces (see etwhy info)", plural(len(doubts)-most, "more doubt"))))
 			break
 		}
 		s.labelled("Careful:", sentence(f.Title))

@@ -161,6 +161,7 @@ func TestExplainScreen(t *testing.T) {
 
 // Between the widths of the golden files the answers fit as well.
 func TestWidths(t *testing.T) {
+	t.Parallel()
 	for _, name := range modelNames() {
 		for width := 70; width <= 130; width += 10 {
 			var out bytes.Buffer
@@ -184,6 +185,7 @@ func told(t *testing.T, name string, width int) string {
 
 // A group that is told of is told of in full; the others are counted.
 func TestGroupsWhole(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"three-ways", "ten-ways", "ten-ways-of-leaving", "many-ways", "unknown-servers"} {
 		for width := 70; width <= 120; width += 10 {
 			text := told(t, name, width)
@@ -370,6 +372,26 @@ func TestDoubtAboveBlind(t *testing.T) {
 }
 
 // Where handshakes failed here, it is not said that errors come from elsewhere.
+// Of several traces each doubt names its own; what holds for all of them is said once.
+func TestDoubtsNameTraces(t *testing.T) {
+	lost := func(title string) timeline.Health {
+		return timeline.Health{Events: 9, Findings: []timeline.Finding{{ID: timeline.FindLoss, Severity: timeline.Doubt, Title: title}}}
+	}
+	a := analysis(many(12, "192.168.0.216:80")...)
+	a.Traces[0].Path, a.Traces[0].Health = "case/a.etl", lost("41 events were lost")
+	for _, path := range []string{"case/b.etl", "case/c.etl"} {
+		a.Inputs = append(a.Inputs, Input{Path: path, Kind: string(timeline.KindETL)})
+		a.Traces = append(a.Traces, timeline.InputResult{Path: path, Health: lost("3 events were lost")})
+	}
+	a.Inputs[0].Path = "case/a.etl"
+	text := string(render(t, WriteAnalysis, "table", a, Options{Redact: defaults(), Width: 100}))
+	for _, want := range []string{"Careful: a.etl: 41 events were lost.\n", "Careful: b.etl and 1 more trace: 3 events were lost.\n"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("%q is not there once:\n%s", want, text)
+		}
+	}
+}
+
 func TestHandshakesFailedHere(t *testing.T) {
 	const elsewhere = "in front of this server"
 	for _, failed := range []bool{false, true} {

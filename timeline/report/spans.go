@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"math"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -324,14 +323,4 @@ func isHex(c byte) bool {
 // isHost reports whether s can be the authority of a URL: a name or an address, with or without port.
 func isHost(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]") == ""
-}
-
-// endpoint takes the address of a peer apart: 10.0.0.1:80, [fe80::1%4]:443, 10.0.0.1. ok is false if it is no address;
-// port 0 is unknown.
-func endpoint(s string) (addr netip.Addr, port uint16, ok bool) {
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone(""), ap.Port(), true
-	}
-	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
-	return addr.Unmap().WithZone(""), 0, err == nil
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/etwhy/etwhy/etl"
 	"github.com/etwhy/etwhy/timeline"
 )
@@ -182,23 +180,6 @@ func TestAbsolute(t *testing.T) {
 	}
 	if got := (&exchange{Request: &timeline.Request{URL: "/a"}, machine: "two words"}).absolute(); got != "http://unknown.invalid/a" {
 		t.Error(got)
-	}
-}
-
-func TestEndpoint(t *testing.T) {
-	type result struct {
-		Addr string
-		Port uint16
-		OK   bool
-	}
-	for s, want := range map[string]result{
-		"10.0.0.1:80": {"10.0.0.1", 80, true}, "[fe80::1%eth0]:443": {"fe80::1", 443, true}, "::ffff:10.0.0.1": {"10.0.0.1", 0, true},
-		"[::1]": {"::1", 0, true}, "shop:80": {"invalid IP", 0, false}, "": {"invalid IP", 0, false}, "10.0.0.1:99999": {"invalid IP", 0, false},
-	} {
-		addr, port, ok := endpoint(s)
-		if diff := cmp.Diff(want, result{addr.String(), port, ok}); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", s, diff)
-		}
 	}
 }
 

@@ -38,6 +38,9 @@ func (s *screen) story(g *group) (several bool) {
 		}
 	}
 	s.bars(r)
+	for _, t := range s.calls(g) {
+		s.text(t, 2)
+	}
 	if v == nil {
 		return false
 	}
@@ -186,6 +189,9 @@ func (s *screen) summary(g *group) {
 	s.block(useful)
 	s.bars(r)
 	s.block(needed)
+	for _, t := range s.calls(g) {
+		s.indented(t)
+	}
 	v := r.Verdict
 	if v == nil {
 		return

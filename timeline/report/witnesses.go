@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,8 +81,23 @@ func (a *Analysis) who(i int) string {
 	case word != "" && len(machines) <= 2 && len(alike) < 2:
 		return word
 	}
-	const most = 15
-	return shorten(in.Machine, most)
+	name := hostWord(in.Machine)
+	for other := range machines {
+		if other != in.Machine && hostWord(other) == name {
+			name = in.Machine
+		}
+	}
+	const most = 15 // a NetBIOS name
+	return shorten(name, most)
+}
+
+// hostWord is the first part of a machine's name, which its domain follows.
+func hostWord(machine string) string {
+	if _, err := netip.ParseAddr(machine); err == nil {
+		return machine
+	}
+	word, _, _ := strings.Cut(machine, ".")
+	return word
 }
 
 // label names an input by its machine and what it is: ARR trace, server log, System log.
@@ -147,6 +163,14 @@ func (s *screen) row(e timeline.Evidence, r *timeline.Request) row {
 // tells names what tells: the event of a log of events, else the file, with the line.
 func (t *row) tells() string {
 	return cmp.Or(t.event, placed(t.source, timeline.Place{Line: t.place.Line}, ""))
+}
+
+// kindOf is the kind of an input; a trace if it is not known.
+func (a *Analysis) kindOf(input int) timeline.Kind {
+	if in := a.inputAt(input); in != nil {
+		return timeline.Kind(in.Kind)
+	}
+	return timeline.KindETL
 }
 
 // placed writes a place behind the name of its file: u_ex260718.log:5; System.evtx #1234; fr000012.xml, event 45.
@@ -413,7 +437,7 @@ func (s *screen) agreement(r *timeline.Request) string {
 	var ways []string
 	by := map[string][]string{} // labels
 	for _, q := range r.Related {
-		if q.Confidence == timeline.Possible || q.By == "" || files[q.Input] {
+		if q.Request != nil || q.Confidence == timeline.Possible || q.By == "" || files[q.Input] {
 			continue
 		}
 		files[q.Input] = true
@@ -456,7 +480,7 @@ func notJoined(list []string) string {
 func (s *screen) candidates(r *timeline.Request, v *timeline.Verdict) (list []string) {
 	for _, q := range r.Related {
 		quoted := func(e timeline.Evidence) bool { return e.Input == q.Input && e.Time == q.Time }
-		if q.Confidence == timeline.Possible && !slices.ContainsFunc(v.Evidence, quoted) {
+		if q.Request == nil && q.Confidence == timeline.Possible && !slices.ContainsFunc(v.Evidence, quoted) {
 			at := q.Time
 			if !at.IsZero() {
 				at = at.Add(s.shift(q.Input, r.Input))

@@ -179,6 +179,7 @@ const fraction = (us) => String(((us % 1e6) + 1e6) % 1e6).padStart(6, "0");
 // clock writes the time of day with a number of decimals, date the day.
 const clock = (us, decimals) => moment(us).slice(11, 19) + (decimals ? "." + fraction(us).slice(0, decimals) : "");
 const date = (us) => moment(us).slice(0, 10);
+const began = (r) => clock(r.start, input(r.who.input).coarse ? 0 : 3); // no finer than its file has it
 
 // ---- Filter
 
@@ -243,7 +244,7 @@ function parse(query) {
 const RANKS = [1, 3, 0, 2]; // outcomes, failed first
 const COLUMNS = [
   { key: "id", title: "Id", value: (r) => r.number, text: (r) => r.id, draw: (r) => h("a", { href: "#" + r.id, tabindex: -1 }, r.id) },
-  { key: "start", title: "Start", value: (r) => r.start, text: (r) => (r.start === null ? "" : (days ? date(r.start).slice(5) + " " : "") + clock(r.start, 3)) },
+  { key: "start", title: "Start", value: (r) => r.start, text: (r) => (r.start === null ? "" : (days ? date(r.start).slice(5) + " " : "") + began(r)) },
   { key: "took", title: "Took", name: "Duration", value: (r) => r.took, text: (r) => (r.took === null ? (r.how.outcome ? "" : "no end") : took(r.took)) },
   { key: "outcome", title: "Outcome", value: (r) => RANKS[r.how.outcome], text: (r) => r.outcome, draw: (r) => h("span", { class: "outcome " + r.outcome }, r.outcome) },
   { key: "phase", title: "Phase", value: (r) => r.phase, text: (r) => r.phase },
@@ -449,7 +450,7 @@ const STEPS = [1, 2, 5].flatMap((n) => [0, 1, 2, 3, 4, 5].map((e) => n * 10 ** e
 
 // ticks are the times with a line, at least a label's width apart.
 function ticks(wide) {
-  const least = ((view.to - view.from) / Math.max(wide, 1)) * (view.mode === "own" ? 58 : 64);
+  const least = ((view.to - view.from) / Math.max(wide, 1)) * (view.mode === "own" ? 46 : 64);
   const step = STEPS.find((s) => s >= least) || STEPS.at(-1) * Math.ceil(least / STEPS.at(-1));
   const offset = view.mode === "own" ? 0 : (((data.base + shift * 60000) % 864e5) * 1000) % step; // at whole hours of the day
   const out = [];
@@ -460,6 +461,7 @@ const place = (t, wide) => ((t - view.from) / (view.to - view.from)) * wide;
 
 function drawAxis() {
   const wide = (ui.wide = Math.max(ui.axis.clientWidth, 40));
+  ui.room = parseFloat(getComputedStyle(ui.axis).marginRight); // behind the axis, for the words beside a bar
   const { list, step } = (ui.ticks = ticks(wide));
   const decimals = step < 1000 ? 6 : step < 1e6 ? 3 : 0;
   const name = (t) => (view.mode === "own" ? round(t) : clock(t, decimals));
@@ -487,7 +489,7 @@ function bars(g, steps, start, end, y, tall, x, wide) {
     const until = p.took === null ? Math.max(end, p.start) : p.start + p.took;
     if (x(until) < -2 || x(p.start) > wide) continue;
     const a = clip(x(p.start)), b = Math.max(clip(x(until)), a + 1.5), kind = p.whole ? "whole" : kindOf(p);
-    const text = p.whole ? "no phases known, " + took(end - start) : phaseWords(p);
+    const text = p.whole ? "no phases known" + (end > start ? ", " + took(end - start) : "") : phaseWords(p);
     g.append(svg("rect", { class: "phase p-" + kind, x: a.toFixed(1), y, width: (b - a).toFixed(1), height: tall, fill: `url(#p-${kind})` },
       svg("title", null, text)));
   }
@@ -507,12 +509,9 @@ function courseWords(r) {
 
 const cross = (x, y, size) => svg("path", { class: "cross", d: `M${x - size} ${y - size}l${2 * size} ${2 * size}m0 ${-2 * size}l${-2 * size} ${2 * size}` });
 
-// labelRoom is how much of a row is left free behind the time axis, for the words beside a bar. app.css has it too.
-const labelRoom = () => (narrow.matches ? 112 : 76);
-
 function drawRow(r) {
   const wide = ui.wide, tall = narrow.matches ? 28 : 32;
-  const g = svg("svg", { width: wide + labelRoom(), height: tall, role: "img", "aria-label": courseWords(r) });
+  const g = svg("svg", { width: wide + ui.room, height: tall, role: "img", "aria-label": courseWords(r) });
   g.append(svg("path", { class: "grid", d: ui.ticks.list.map((t) => `M${place(t, wide).toFixed(1)} 0v${tall}`).join("") }));
   if (r.start === null) return g;
   const o = origin(r), x = (t) => place(t - o, wide), b = r.behind, top = b ? 3 : (tall - 13) / 2;
@@ -524,7 +523,7 @@ function drawRow(r) {
     if (x(stop) >= 0 && x(b.start) <= wide) g.append(svg("text", { class: "after", x: (Math.min(x(stop), wide) + 5).toFixed(1), y: top + 25 }, "server"));
   }
   if (!well && x(end) >= -8 && x(end) <= wide + 8) {
-    g.append(r.how.outcome ? cross(Math.max(x(end), 2), top + 6.5, 4) : svg("path", { class: "onward", d: `M${x(end)} ${top + 1}l6 5.5l-6 5.5` }));
+    g.append(r.how.outcome ? cross(Math.max(x(end), 7), top + 6.5, 4) : svg("path", { class: "onward", d: `M${x(end)} ${top + 1}l6 5.5l-6 5.5` }));
   }
   if (limit !== null && limit >= 0 && limit <= wide) g.append(svg("path", { class: "limit", d: `M${limit.toFixed(1)} 0v${tall}` }));
   // Beside the bar: what is no column.
@@ -685,7 +684,7 @@ function facts(r) {
   const w = r.who, how = r.how, out = [];
   const add = (label, text) => text && out.push([label, text]);
   const list = (...parts) => parts.filter(Boolean).join(", ");
-  if (r.start !== null) add(how.partial === 1 ? "Began before" : "Start", `${date(r.start)} ${clock(r.start, 3)} ${zone()}`);
+  if (r.start !== null) add(how.partial === 1 ? "Began before" : "Start", `${date(r.start)} ${began(r)} ${zone()}`);
   add("Duration", r.took !== null ? took(r.took) : how.outcome === 0 ? "no end in the files" : "not known");
   add("Outcome", r.outcome + (r.phase ? ", in phase " + r.phase : "") + (how.partial === 2 ? "; the trace ends before it does" : ""));
   add("Answer", r.status);
@@ -727,6 +726,9 @@ function drawDetail(r) {
   ].filter(Boolean));
 }
 
+// sinceClass is that of a cell with a time since the start: where there is no head of the table, a later one has a plus.
+const sinceClass = (us) => (us < 0 ? "n" : "n since");
+
 // phaseTable lists the phases, of both servers, each with its bar on one scale.
 function phaseTable(r) {
   const b = r.behind, lines = r.steps.map((p) => [p, ""]);
@@ -748,7 +750,7 @@ function phaseTable(r) {
     h("tbody", null, lines.map(([p, at]) => h("tr", null,
       h("th", { scope: "row" }, swatch(12, kindOf(p)), S[p.word], at && h("span", { class: "src" }, at),
         !["", "headers", "body", "pool"].includes(S[p.detail]) && h("span", { class: "mono soft" }, S[p.detail])),
-      h("td", { class: "n" }, p.start === null ? "not known" : exact(p.start - r.start)),
+      h("td", { class: sinceClass(p.start === null ? -1 : p.start - r.start) }, p.start === null ? "not known" : exact(p.start - r.start)),
       h("td", { class: "n" }, p.took === null ? "no end" : took(p.took)),
       h("td", null, h("span", { class: "outcome " + OUTCOMES[p.outcome] }, OUTCOMES[p.outcome])),
       h("td", null, code(p.error)),
@@ -756,9 +758,9 @@ function phaseTable(r) {
 }
 
 // lineOf names the members of a line of a tale.
-function lineOf([at, took, from, kind, head, text, by, key, level, link, event, message, ...fields]) {
+function lineOf([at, took, from, kind, head, text, place, by, key, level, link, event, message, ...fields]) {
   return {
-    at, took, from: input(from), kind, head: S[head], text: S[text], by: S[by], key: key === 1, level, link: S[link],
+    at, took, from: input(from), kind, head: S[head], text: S[text], place: S[place], by: S[by], key: key === 1, level, link: S[link],
     event: S[event], message: S[message], fields: fields.map((i) => S[i]),
   };
 }
@@ -779,11 +781,12 @@ const timeOf = (x, decimals) => (x.at === null ? "" : clock(x.at, coarse(x) ? 0 
 function tale(r, d) {
   const lines = d.tale.map(lineOf);
   if (!lines.length) return h("p", { class: "note" }, "No file tells more of it than its line.");
-  const labels = [...new Set(lines.map((x) => x.from.label))], off = new Set();
+  const labels = [...new Set(lines.map((x) => x.from.label))], off = new Set(), keyed = lines.filter((x) => x.key).length;
+  let brief = false; // only the lines that the verdict rests on
   const table = h("tbody");
   const draw = () => {
     let last = null;
-    table.replaceChildren(...lines.filter((x) => !off.has(x.from.label)).flatMap((x, i) => {
+    table.replaceChildren(...lines.filter((x) => !off.has(x.from.label) && (x.key || !brief)).flatMap((x, i) => {
       const since = x.at === null ? null : x.at - r.start, fuzzy = coarse(x);
       const gap = x.at === null || last === null || fuzzy ? "" : exact(x.at - last);
       if (x.at !== null && !fuzzy) last = x.at;
@@ -798,7 +801,12 @@ function tale(r, d) {
     draw();
   }, { "aria-pressed": true, class: "chip" });
   const chips = labels.length > 1 && h("div", { class: "chips", role: "group", "aria-label": "Sources" }, labels.map(chip));
-  return h("section", { class: "tale" }, h("div", { class: "tray" }, h("h3", null, "All sources on one clock"), chips),
+  const only = keyed > 0 && keyed < lines.length && button(`Only evidence ${keyed}`, "Show only what the verdict rests on", () => {
+    brief = !brief;
+    only.setAttribute("aria-pressed", brief);
+    draw();
+  }, { "aria-pressed": false, class: "chip" });
+  return h("section", { class: "tale" }, h("div", { class: "tray" }, h("h3", null, "All sources on one clock"), only, chips),
     h("div", { class: "scroll" }, h("table", null,
       h("thead", null, h("tr", null, [`Time, ${zone()}`, "Since start", "\u0394", "Took", "Source", "What it tells"].map((t) => h("th", { scope: "col" }, t)))), table)));
 }
@@ -809,10 +817,11 @@ function eventRow(x, since, gap, r) {
   toggle.append(...[
     x.key && h("span", { class: "key", title: "The verdict rests on it" }, "evidence"), x.head && h("span", { class: "name" }, x.head),
     h("span", { class: x.link && "gist" }, x.text), x.event && h("span", { class: "gist" }, gist(x)),
+    x.place && h("span", { class: "gist" }, x.place),
   ].filter(Boolean).flatMap((e) => [e, " "]));
   const tr = h("tr", { class: "line t" + x.kind + (x.key ? " keyed" : "") + (x.link && !x.key && !(x.level >= 1 && x.level <= 3) ? " lesser" : "") },
     h("td", { class: "n" }, timeOf(x, 4)),
-    h("td", { class: "n" }, since === null || coarse(x) ? "" : exact(since)),
+    h("td", { class: sinceClass(since) }, since === null || coarse(x) ? "" : exact(since)),
     h("td", { class: "n soft" }, gap),
     h("td", { class: "n" }, x.took === null ? "" : took(x.took)),
     h("td", null, h("span", { class: "src", title: x.from.path }, x.from.label)),
@@ -827,14 +836,14 @@ function eventRow(x, since, gap, r) {
   return tr;
 }
 
-const LEVELS = ["", "critical", "error", "warning", "information", "verbose"];
 function raw(x) {
   const list = [];
   const add = (n, v) => v !== "" && v !== undefined && v !== null && list.push(h("div", null, h("dt", null, n), h("dd", null, v)));
   add("Time", x.at === null ? "" : `${date(x.at)} ${coarse(x) ? clock(x.at, 0) + " (whole seconds)" : clock(x.at, 6)} ${zone()}`);
   add("File", x.from.path);
+  add("Place", x.place);
   add("Event", [x.head, x.event !== x.text && x.event].filter(Boolean).join(", "));
-  add("Level", x.level === undefined ? "" : LEVELS[x.level] || String(x.level || ""));
+  add("Level", x.level ? data.levels[x.level] || String(x.level) : "");
   add("Joined by", x.by);
   add("Message", x.message);
   add("All of it", x.link && $(x.link.slice(1)) && h("a", { href: x.link }, "in the view of the file"));
@@ -957,8 +966,8 @@ function examples() {
   };
   const phase = most((r) => r.phase), server = most((r) => r.server), status = most((r) => r.how.status && String(r.how.status));
   const some = (state) => rows.some(STATES[state]) && "is:" + state;
-  return ["is:failed", phase && "phase:" + phase, server && "server:" + server, status && "status:" + status,
-    some("unfinished"), some("cancelled"), "ms>5000", "-outcome:ok"].filter(Boolean);
+  return [some("failed"), phase && "phase:" + phase, server && "server:" + server, status && "status:" + status,
+    some("unfinished"), some("cancelled"), rows.some((r) => r.took > 5e6) && "ms>5000", rows.some((r) => r.how.outcome !== OK) && "-outcome:ok"].filter(Boolean);
 }
 
 // wordsOfFilter parts what is in the box at blanks that are not quoted.
@@ -1005,7 +1014,7 @@ function buildFilter() {
       "or drag along it, or ", kbd("Ctrl"), "and the wheel.")));
   return [
     h("div", { class: "tray" }, ui.filter, ui.count, h("span", { class: "sorter" }, "Sort by ", ui.sort, ui.way)), ui.said,
-    h("div", { class: "tray hints" }, h("span", { class: "soft" }, "Try"), ui.examples, help),
+    h("div", { class: "tray hints" }, ui.examples.length > 0 && h("span", { class: "soft" }, "Try"), ui.examples, help),
   ];
 }
 
@@ -1044,7 +1053,8 @@ function buildGrid() {
     setFilter("");
     ui.filter.focus();
   }));
-  ui.grid = h("div", { role: "grid", class: "sheetbox", "aria-label": "Requests", "aria-colcount": COLUMNS.length + 1, "aria-readonly": "true" }, ui.head, ui.body);
+  const wordy = rows.some((r) => r.how.limit || !r.how.outcome || r.behind);
+  ui.grid = h("div", { role: "grid", class: wordy ? "sheetbox" : "sheetbox bare", tabindex: -1, "aria-label": "Requests", "aria-colcount": COLUMNS.length + 1, "aria-readonly": "true" }, ui.head, ui.body);
   ui.grid.addEventListener("scroll", paint, { passive: true });
   ui.grid.addEventListener("wheel", wheel, { passive: false });
   ui.body.addEventListener("keydown", gridKey);
