@@ -507,7 +507,7 @@ func TestTyped(t *testing.T) {
 	r := New(Secrets, Key{})
 	for name, got := range map[string]string{
 		"body": r.Body(canary), "header": r.Header("X-Api-Key", canary), "field": r.Field("Password", canary), "data": r.Field("ChunkData", canary),
-		"args": r.CommandLine("tool.exe -p CANARY-17 /pw CANARY-17"),
+		"args": r.CommandLine("tool.exe -p CANARY-17 /pw CANARY-17 -u bob:CANARY-17 --proxy-user bob:CANARY-17"),
 	} {
 		if strings.Contains(got, "CANARY") {
 			t.Errorf("%s: %s", name, got)
@@ -516,7 +516,13 @@ func TestTyped(t *testing.T) {
 	if got := r.Body(canary); got != "*** (17 bytes)" || r.Body(got) != got {
 		t.Errorf("body: %s", got)
 	}
+	if got, want := New(Secrets, Key{}).CommandLine("curl -u bob:pw https://x/ python -u run.py"), "curl -u bob:*** https://x/ python -u run.py"; got != want {
+		t.Errorf("args: %s, want %s", got, want)
+	}
 	r = New(Identities, testKey)
+	if got, want := r.CommandLine("curl -u bob:pw python -u run.py sqlcmd -U bob"), fmt.Sprintf("curl -u %[1]s:*** python -u run.py sqlcmd -U %[1]s", r.User("bob")); got != want {
+		t.Errorf("args: %s, want %s", got, want)
+	}
 	for _, got := range []string{
 		r.Host("CANARY-17"), r.Address("CANARY-17:80"), r.User(`CANARY-17\CANARY-17`), r.Field("HostName", "CANARY-17"), r.Field("UserName", "CANARY-17"),
 		r.Header("Host", "CANARY-17"), r.Path("/home/CANARY-17/x"),

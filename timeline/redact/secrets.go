@@ -467,8 +467,10 @@ func (s *scanner) scheme(b []byte, from, at int) (h hit, ok bool) {
 
 // isProse reports whether a run of characters may be a word or a name, not the bytes of something.
 func isProse(text []byte) bool {
+	isUpper := func(c byte) bool { return c >= 'A' && c <= 'Z' }
+	mixed := bytes.ContainsFunc(text, unicode.IsLower)
 	for i, c := range text {
-		if isDigit(c) || i > 1 && c >= 'A' && c <= 'Z' && text[i-1] >= 'A' && text[i-1] <= 'Z' && bytes.ContainsFunc(text, unicode.IsLower) {
+		if isDigit(c) || mixed && i > 1 && isUpper(c) && isUpper(text[i-1]) {
 			return false
 		}
 	}
@@ -677,8 +679,13 @@ func (s *scanner) begun(b []byte, from, at int) (h hit, ok bool) {
 			continue
 		}
 		h = hit{start: start + len(k.text), rule: ruleToken}
+		const enough = 256 // to tell prose
+		head := b[h.start:min(len(b), h.start+enough)]
+		if n := run(head, 0, k.chars); n < k.least || isProse(head[:n]) {
+			return h, false
+		}
 		h.end = run(b, h.start, k.chars)
-		return h, h.end-h.start >= k.least && !isProse(b[h.start:h.end])
+		return h, true
 	}
 	return h, false
 }

@@ -21,13 +21,12 @@ const (
 func (a *Analysis) OfTracings() bool {
 	files := 0
 	for i := range a.Inputs {
-		switch in := &a.Inputs[i]; timeline.Kind(in.Kind) {
-		case timeline.KindFREB:
+		switch in := &a.Inputs[i]; {
+		case in.Kind == string(timeline.KindFREB):
 			if in.DuplicateOf == "" {
 				files++
 			}
-		case timeline.KindOther, timeline.KindCab, timeline.KindZip: // the style sheet beside them
-		default:
+		case timeline.Kind(in.Kind).IsSource(): // the style sheet beside them is none
 			return false
 		}
 	}

@@ -157,7 +157,8 @@ function exact(us) {
   const sign = us < 0 ? "\u2212" : "", n = Math.abs(us);
   if (n < 1e6) return sign + (n ? +(n / 1000).toFixed(n < 1e4 ? 3 : 1) + " ms" : "0");
   if (n < 120e6) return sign + (n / 1e6).toFixed(3) + " s";
-  return sign + Math.floor(n / 60e6) + " min " + ((n % 60e6) / 1e6).toFixed(3) + " s";
+  if (n < 3600e6) return sign + Math.floor(n / 60e6) + " min " + ((n % 60e6) / 1e6).toFixed(3) + " s";
+  return sign + took(n);
 }
 
 // round writes a duration without needless decimals, for limits and axes.
