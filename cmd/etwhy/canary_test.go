@@ -12,6 +12,7 @@ import (
 	"html"
 	"io"
 	"io/fs"
+	"iter"
 	"maps"
 	"net/netip"
 	"os"
@@ -538,11 +539,20 @@ type view struct {
 }
 
 var (
-	percents  = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})`)
-	hexRuns   = regexp.MustCompile(`[0-9A-Fa-f]{8,}`)
-	base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{12,}`)
-	escapes   = regexp.MustCompile(`\\u[0-9a-fA-F]{4}`)
+	percents = regexp.MustCompile(`(?:%[0-9A-Fa-f]{2})`)
+	escapes  = regexp.MustCompile(`\\u[0-9a-fA-F]{4}`)
 )
+
+// pieces are what lies in a document between all but some characters, if it is as long as that.
+func pieces(data []byte, least int, of string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for piece := range bytes.FieldsFuncSeq(data, func(r rune) bool { return !strings.ContainsRune(of, r) }) {
+			if len(piece) >= least && !yield(piece) {
+				return
+			}
+		}
+	}
+}
 
 // views returns a document as it is when escapes are undone and what is encoded is decoded.
 func views(data []byte) []view {
@@ -567,12 +577,12 @@ func views(data []byte) []view {
 		add([]byte(html.UnescapeString(string(data))))
 	}
 	var hexed, based []byte
-	for _, m := range hexRuns.FindAll(data, -1) {
+	for m := range pieces(data, 8, "0123456789ABCDEFabcdef") {
 		b, _ := hexcode.DecodeString(string(m[:len(m)&^1]))
 		hexed = append(append(append(hexed, b...), ' '), bytes.ReplaceAll(b, []byte{0}, nil)...)
 	}
 	list = append(list, view{hexed, true})
-	for _, m := range base64Run.FindAll(data, -1) {
+	for m := range pieces(data, 12, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-") {
 		m = bytes.ReplaceAll(bytes.ReplaceAll(m, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
 		for skip := range 4 {
 			if len(m)-skip < 8 {
@@ -646,6 +656,7 @@ func plantedIncident(t testing.TB) (*canaries, incidentFolder) {
 // What is secret is in nothing that is passed on, and with pseudonyms nobody is named. Each text of the incident is one
 // that occurs nowhere else, so that whatever is left of it is found, and where it is from.
 func TestCanaries(t *testing.T) {
+	t.Parallel()
 	planted, in := plantedIncident(t)
 	key := keyFile(t, testKey)
 	for _, mode := range redactModes {
@@ -775,6 +786,7 @@ var aliases = []string{"host", "server", "client", "machine", "input", "path", "
 // Redaction changes names and nothing else: the same requests with the same verdicts, joined in the same way. What is
 // one name stays one, and what are two stay two, in all formats.
 func TestRedactedJoins(t *testing.T) {
+	t.Parallel()
 	_, in := plantedIncident(t)
 	key := keyFile(t, testKey)
 	plain := analysisOf(t, written(t, "analyze", "-q", "-f", "json", "--redact", "none", in.path))
@@ -1054,6 +1066,7 @@ func (p *canaries) in(name string) []*canary {
 
 // A file by itself tells no more: nothing is masked only because another file has it as a name.
 func TestCanariesAlone(t *testing.T) {
+	t.Parallel()
 	planted, in := plantedIncident(t)
 	key := keyFile(t, testKey)
 	alone := slices.DeleteFunc(slices.Clone(products), func(p product) bool {
@@ -1090,6 +1103,7 @@ func TestCanariesAlone(t *testing.T) {
 
 // What a user asks for may name somebody, too.
 func TestFilterNamesNobody(t *testing.T) {
+	t.Parallel()
 	planted, in := plantedIncident(t)
 	key := keyFile(t, testKey)
 	for _, filter := range [][]string{
@@ -1135,6 +1149,7 @@ var injections = []struct {
 // In the cases of the project nobody is named either: no machine, no address, no host of their files, and no secret
 // that is put into them is told.
 func TestCasesNameNobody(t *testing.T) {
+	t.Parallel()
 	var (
 		machine = regexp.MustCompile(`^[A-Z]+[0-9]+$`)
 		address = regexp.MustCompile(`\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b`)

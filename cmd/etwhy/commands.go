@@ -75,14 +75,16 @@ their phases as CSV, everything as JSON, what was masked, and the SHA-256 of eac
 		run:    runTicket,
 	},
 	{
-		use:   "check-secrets FILE...",
+		use:   "check-secrets PATH...",
 		short: "look for secrets in any file before it is passed on",
-		long: `Check-secrets looks in files of any kind for what looks like a secret: cookies, tokens, passwords, keys. It says
-where they are, and does not show them.
+		long: `Check-secrets looks in files of any kind, and in folders, for what looks like a secret: cookies, tokens, passwords,
+keys. It says where they are, and does not show them. Zips, cabinets, gzip and compressed traces are unpacked for that.
+A PATH is a file, a folder, a glob or - for standard input.
 
 Exit codes: 0 nothing found, 1 something found, 2 wrong usage, 3 a file could not be read.`,
 		example: `  etwhy check-secrets ticket.zip
-  etwhy check-secrets report.html u_ex260305.log`,
+  etwhy check-secrets report.html u_ex260305.log
+  etwhy check-secrets case/`,
 		args: cobra.MinimumNArgs(1),
 		run:  runCheckSecrets,
 	},

@@ -193,6 +193,7 @@ func wide(s string) []byte {
 
 // Whatever stands in a file, no format lets it do anything: it is shown, and it is text.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	const most = 30 << 20
 	key := keyFile(t, testKey)
 	for _, d := range disguises {

@@ -196,17 +196,27 @@ func (env *environment) open(opts *options, args []string) (*session, error) {
 			s.inc.AddReader(env.stdin, "-")
 			continue
 		}
-		paths := []string{arg}
-		if _, err := os.Stat(arg); err != nil && strings.ContainsAny(arg, "*?[") {
-			if paths, _ = filepath.Glob(arg); len(paths) == 0 { // or it is no valid pattern
-				s.inc.Fail(arg, errors.New("no file has such a name"))
-			}
+		paths, err := glob(arg)
+		if err != nil {
+			s.inc.Fail(arg, err)
 		}
 		for _, path := range paths {
 			s.add(path)
 		}
 	}
 	return s, nil
+}
+
+// glob returns the paths that an argument stands for, as not every shell does.
+func glob(arg string) ([]string, error) {
+	if _, err := os.Stat(arg); err == nil || !strings.ContainsAny(arg, "*?[") {
+		return []string{arg}, nil
+	}
+	paths, _ := filepath.Glob(arg)
+	if len(paths) == 0 { // or it is no valid pattern
+		return nil, errors.New("no file has such a name")
+	}
+	return paths, nil
 }
 
 func (s *session) add(path string) {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/etwhy/etwhy/cab"
@@ -23,10 +24,30 @@ import (
 func runCheckSecrets(env *environment, _ *options, args []string) error {
 	c := &secretCheck{}
 	failed := false
-	for _, name := range args {
-		if err := c.file(name); err != nil {
-			env.warn("%s: %v", name, err)
+	note := func(name string, err error) {
+		if err != nil {
+			env.warn("%s: %s", name, strings.ReplaceAll(err.Error(), "\n", "; ")) // of each member that could not be read
 			failed = true
+		}
+	}
+	for _, arg := range args {
+		if arg == "-" {
+			note(arg, c.look(arg, env.stdin, 0))
+			continue
+		}
+		paths, err := glob(arg)
+		note(arg, err)
+		for _, path := range paths {
+			err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+				switch {
+				case err != nil: // of a folder: the others may be read all the same
+					note(name, cause(err))
+				case name == path && !d.IsDir() || d.Type().IsRegular():
+					note(name, c.file(name))
+				}
+				return nil
+			})
+			note(path, err)
 		}
 	}
 	if err := c.write(env.stdout); err != nil {
@@ -100,8 +121,6 @@ func (c *secretCheck) file(name string) error {
 	switch {
 	case err != nil:
 		return cause(err)
-	case info.IsDir():
-		return errors.New("a folder: name the files in it")
 	case !info.Mode().IsRegular():
 		return c.look(name, f, 0)
 	}

@@ -222,7 +222,7 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	switch {
 	case quoted && !inQuery:
 		where |= asKey
-	case sep == '=' && (inQuery || first && bytes.IndexByte(b[at:endBefore(b, at, " \t\r\n")], '&') > 0):
+	case sep == '=' && inQuery:
 		where |= inURL
 	}
 	h.start = at + size
@@ -259,6 +259,12 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 		start = begin
 		name = append(first, name...)
 		p, known = lookParameter(name, s.mode)
+	}
+	if known && p.where&where == 0 && sep == '=' && first {
+		const most = 4096
+		if line := b[at:endBefore(b[:min(len(b), at+most)], at, " \t\r\n")]; bytes.IndexByte(line, '&') > 0 {
+			where |= inURL
+		}
 	}
 	unsure := p.where&where == 0
 	if !known || unsure && (sep != '=' || !first || p.kind != "" || p.where&asKey == 0) {
