@@ -12,10 +12,12 @@
 // them, so a log is read twice:
 //
 //	d := decode.New(log.Header())
-//	for r := range log.Unordered(0, 1) {
+//	for r, err := range log.Unordered(0, 1) {
+//		if err != nil { ... } // of the reader below; r is nil then
 //		d.Learn(r)
 //	}
-//	for r := range log.Records() {
+//	for r, err := range log.Records() {
+//		if err != nil { ... }
 //		ev := d.Decode(r)
 //		fmt.Println(ev.Time(), ev.ProviderName(), ev.Name(), ev.Get("Error").Text())
 //	}
@@ -41,12 +43,12 @@ import (
 type Source uint8
 
 const (
-	Undescribed  Source = iota
-	Embedded            // metadata embedded in the log
-	TraceLogging        // metadata in the event
-	EventSource         // a manifest sent as events
-	BuiltIn             // tables of this program
-	MOF                 // the kernel's classes
+	Undescribed  Source = iota // nothing describes the event
+	Embedded                   // metadata embedded in the log
+	TraceLogging               // metadata in the event
+	EventSource                // a manifest sent as events
+	BuiltIn                    // tables of this program
+	MOF                        // the kernel's classes
 )
 
 var sourceNames = [...]string{"", "embedded", "tracelogging", "eventsource", "builtin", "mof"}

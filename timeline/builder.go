@@ -29,9 +29,12 @@ type Options struct {
 
 // A Builder joins the events of the files of one incident into requests.
 //
-//	b := timeline.NewBuilder(timeline.Options{})
+//	b := timeline.NewBuilder(timeline.Options{}) // decoder has learned from all records: see package decode
 //	in := b.Input(timeline.Input{...})
-//	for r, err := range log.Records() { in.Add(decoder.Decode(r)) }
+//	for r, err := range log.Records() {
+//		if err != nil { ... } // of the reader below; r is nil then
+//		in.Add(decoder.Decode(r))
+//	}
 //	in.Close()
 //	result := b.Finish()
 //
@@ -99,8 +102,8 @@ func (b *Builder) Input(in Input) *Session {
 	return s
 }
 
-// A Session takes the events of one input, in time order. It holds one sub-builder per kind of witness;
-// each calls emit when a request is over and, on close, for every request that is still open.
+// A Session takes what one input holds: the events of a trace, in time order, or the typed entries of another file, by the
+// method for its kind. Close it before the result is asked for.
 type Session struct {
 	b      *Builder
 	number int

@@ -19,7 +19,7 @@ import (
 //
 // That is one trouble and two requests, neither a witness of the other. No id says so: the process, or the pool, and
 // the times do, so that it is likely at most. Of several requests that came in, nothing tells for which the call was
-// made: none is joined with it, and all are listed.
+// made: the first few are listed, each as no more than possible.
 
 // Kinds of [Related] that are no views of the same exchange.
 const (
@@ -83,10 +83,16 @@ func (b *Builder) findCallers(c *Request, served []*Request, made map[*Request][
 	var callers []*Request
 	var ways []call
 	for _, r := range served[from:] {
-		if n++; n > maxEndings || r.End > c.End+soon || len(callers) == maxRivals {
+		if r.End > c.End+soon || len(callers) == maxRivals {
 			break
 		}
-		if by, sure := b.calledBy(c, r); by != "" && r.spans(c) {
+		if n++; n > maxEndings {
+			break
+		}
+		if !r.spans(c) {
+			continue
+		}
+		if by, sure := b.calledBy(c, r); by != "" {
 			callers, ways = append(callers, r), append(ways, call{c, by, sure})
 		}
 	}

@@ -114,7 +114,10 @@ func (b *Builder) joinWitnesses() {
 		}
 		if _, port := SplitHost(r.Client); hub == nil && port != "" {
 			for _, q := range clients[endpoint] {
-				if q.kind() != r.kind() && samePath(q, r) && meets(q, r, 0, 2*etl.Second) {
+				if q.kind() == r.kind() { // and so are all behind it: a connection may have thousands
+					break
+				}
+				if samePath(q, r) && meets(q, r, 0, 2*etl.Second) {
 					hub, by = q, byClient
 				}
 			}

@@ -79,6 +79,7 @@ const (
 	Server             // HTTP.sys
 )
 
+// String returns the name that output uses.
 func (s Side) String() string { return [...]string{"client", "server"}[s] }
 
 // Traffic says whose request it is.
@@ -90,6 +91,7 @@ const (
 	Background                // known processes other than w3wp.exe
 )
 
+// String returns the name that output uses.
 func (t Traffic) String() string { return [...]string{"app", "probe", "background"}[t] }
 
 // An Outcome is how a request ended.
@@ -102,6 +104,7 @@ const (
 	Cancelled // the caller gave up before any error
 )
 
+// String returns the name that output uses.
 func (o Outcome) String() string {
 	return [...]string{"unfinished", "ok", "failed", "cancelled"}[o]
 }
@@ -159,6 +162,7 @@ const (
 	FromTable              // mapped from the raw code by a documented or observed row with one target
 )
 
+// String returns the name that output uses; "" for FromNowhere.
 func (s CodeSource) String() string { return [...]string{"", "trace", "log", "table"}[s] }
 
 // An Attempt is one WebIO request under a WinHTTP handle: the first, a redirect, a retry.
@@ -178,6 +182,7 @@ const (
 	PartialEnd
 )
 
+// String returns the end that is not covered, as output names it; "" for Whole.
 func (p Partial) String() string { return [...]string{"", "start", "end"}[p] }
 
 // MadeBy names the tier that set the status (http.sys, iis, ...) and its module, "" if it was none or is
@@ -228,6 +233,7 @@ const (
 	Certain                    // direct events of both ends of the phase, no loss in its span, and a proven schema or two independent sources
 )
 
+// String returns the name that output uses.
 func (c Confidence) String() string { return [...]string{"possible", "likely", "certain"}[c] }
 
 // A Verdict is a claim with its evidence.

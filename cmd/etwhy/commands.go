@@ -26,7 +26,6 @@ type command struct {
 	long    string
 	example string
 	traces  bool // takes the flags that commands on traces share
-	args    cobra.PositionalArgs
 	run     func(*environment, *options, []string) error
 }
 
@@ -45,7 +44,6 @@ Exit codes: 0 no failed request, 1 at least one, 2 wrong usage, 3 a path could n
   etwhy net.cab --around 14:32 --tz +02:00
   etwhy case/ -f json -o case.json`,
 		traces: true,
-		args:   cobra.MinimumNArgs(1),
 		run:    runAnalyze,
 	},
 	{
@@ -59,7 +57,6 @@ those of analyze that are made to be passed on.`,
   etwhy report fr000001.xml
   etwhy report case/ --redact identities -o case.html`,
 		traces: true,
-		args:   cobra.MinimumNArgs(1),
 		run:    runReport,
 	},
 	{
@@ -71,7 +68,6 @@ their phases as CSV, everything as JSON, what was masked, and the SHA-256 of eac
 		example: `  etwhy ticket case/ -o ticket.zip
   etwhy ticket net.cab --redact identities --redact-names names.csv -o ticket.zip`,
 		traces: true,
-		args:   cobra.MinimumNArgs(1),
 		run:    runTicket,
 	},
 	{
@@ -85,8 +81,7 @@ Exit codes: 0 nothing found, 1 something found, 2 wrong usage, 3 a file could no
 		example: `  etwhy check-secrets ticket.zip
   etwhy check-secrets report.html u_ex260305.log
   etwhy check-secrets case/`,
-		args: cobra.MinimumNArgs(1),
-		run:  runCheckSecrets,
+		run: runCheckSecrets,
 	},
 	{
 		use:   "timeline PATH...",
@@ -94,7 +89,6 @@ Exit codes: 0 nothing found, 1 something found, 2 wrong usage, 3 a file could no
 		example: `  etwhy timeline net.cab -f csv -o timeline.csv
   etwhy timeline net.etl --failed --pid 1432`,
 		traces: true,
-		args:   cobra.MinimumNArgs(1),
 		run:    runTimeline,
 	},
 	{
@@ -103,7 +97,6 @@ Exit codes: 0 nothing found, 1 something found, 2 wrong usage, 3 a file could no
 		example: `  etwhy events net.etl --provider WebIO -f ndjson
   etwhy events net.etl --pid 1432 -f csv -o events.csv`,
 		traces: true,
-		args:   cobra.MinimumNArgs(1),
 		run:    runEvents,
 	},
 	{
@@ -112,7 +105,6 @@ Exit codes: 0 nothing found, 1 something found, 2 wrong usage, 3 a file could no
 		example: `  etwhy info net.cab
   etwhy info case/ -f json`,
 		traces: true,
-		args:   cobra.MinimumNArgs(1),
 		run:    runInfo,
 	},
 	{
@@ -127,16 +119,14 @@ Exit code 1: a code is not known.`,
   etwhy explain -2147012894
   etwhy explain 0x80072EE2 WSAETIMEDOUT 502.3
   etwhy explain Timer_ReqQueue`,
-		args: cobra.MinimumNArgs(1),
-		run:  runExplain,
+		run: runExplain,
 	},
 	{
 		use:   "extract CAB [NAME...]",
 		short: "unpack a cabinet safely",
 		example: `  etwhy extract -l net.cab
   etwhy extract net.cab report.etl -d case`,
-		args: cobra.MinimumNArgs(1),
-		run:  runExtract,
+		run: runExtract,
 	},
 }
 
@@ -153,11 +143,15 @@ failed, in which phase, and what to do next.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetVersionTemplate("etwhy {{.Version}}\n")
 	analyze := newCommand(env, commands[0])
 	root.Args, root.RunE = cobra.ArbitraryArgs, func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return exitError{exitUsage, fmt.Errorf("no PATH: name a trace, a cabinet or a folder")}
+		}
+		if meant := c.SuggestionsFor(args[0]); len(meant) > 0 && !exists(args[0]) {
+			env.warn("%s is no command: is etwhy %s meant?", args[0], strings.Join(meant, " or "))
 		}
 		return analyze.RunE(c, args)
 	}
@@ -171,14 +165,20 @@ failed, in which phase, and what to do next.`,
 
 func newCommand(env *environment, c command) *cobra.Command {
 	opts := &options{}
+	name, operands, _ := strings.Cut(c.use, " ")
 	cc := &cobra.Command{
-		Use: c.use, Short: c.short, Long: c.long, Example: c.example, Args: c.args,
+		Use: c.use, Short: c.short, Long: c.long, Example: c.example,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("nothing is named: etwhy %s %s", name, operands)
+			}
+			return nil
+		},
 		RunE: func(cc *cobra.Command, args []string) error {
 			opts.redactGiven = cc.Flags().Changed("redact")
 			return c.run(env, opts, args)
 		},
 	}
-	name, _, _ := strings.Cut(c.use, " ")
 	f := cc.Flags()
 	f.SortFlags = false
 	if formats := report.Formats(name); len(formats) > 0 {
@@ -233,7 +233,7 @@ func (env *environment) create(opts *options) (io.WriteCloser, error) {
 	}
 	f, err := os.OpenFile(opts.output, mode, 0o666)
 	if os.IsExist(err) {
-		return nil, opts.exists()
+		return nil, existsError("-o", opts.output)
 	}
 	if err != nil {
 		return nil, exitError{exitUsage, err}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +69,7 @@ func runExtract(env *environment, opts *options, args []string) (err error) {
 	failed := 0
 	for _, m := range wanted {
 		if err := extractMember(root, m, opts.force); err != nil {
-			env.warn("%s: %s: %v", args[0], m.Name, err)
+			env.warn("%s: %s: %v", args[0], m.Name, cause(err))
 			failed++
 			continue
 		}
@@ -97,7 +98,7 @@ func extractMember(root *os.Root, m *cab.File, force bool) error {
 	}
 	f, err := root.OpenFile(name, mode, 0o666)
 	if os.IsExist(err) {
-		return fmt.Errorf("%s exists (--force replaces it)", name)
+		return errors.New("exists (--force replaces it)")
 	}
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
+	command, err := root.ExecuteC()
 	if err == nil || isClosedPipe(err) {
 		return exitOK
 	}
@@ -58,7 +58,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if exit.err != nil {
 		env.warn("%v", exit.err)
 		if exit.code == exitUsage {
-			fmt.Fprintln(stderr, "etwhy: see etwhy --help")
+			fmt.Fprintf(stderr, "etwhy: see %s --help\n", command.CommandPath())
 		}
 	}
 	return exit.code

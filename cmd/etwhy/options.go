@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 	"strconv"
@@ -48,6 +49,7 @@ type options struct {
 
 func (o *options) addTraceFlags(f *pflag.FlagSet) {
 	f.UintSliceVar(&o.pids, "pid", nil, "only requests of process `N`")
+	f.Lookup("pid").DefValue = "" // instead of []
 	f.StringArrayVar(&o.processes, "process", nil, "only requests of process `NAME`, with or without .exe; \"w3wp.exe (1432)\" names one")
 	f.StringArrayVar(&o.appPools, "app-pool", nil, "only requests of application pool `NAME`")
 	f.StringArrayVar(&o.urls, "url", nil, "only requests whose URL contains `TEXT`")
@@ -56,12 +58,14 @@ func (o *options) addTraceFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.from, "from", "", "from `TIME` on: RFC 3339, or a clock time in --tz")
 	f.StringVar(&o.to, "to", "", "up to `TIME`")
 	f.StringVar(&o.around, "around", "", "two minutes before and after `TIME`")
-	f.StringVar(&o.zone, "tz", "UTC", "`ZONE` of clock times: a name, an offset such as +02:00, or capture for the traced machine's")
+	f.StringVar(&o.zone, "tz", "UTC", "`ZONE` of the clock times that flags have: a name, an offset such as +02:00, or capture for the traced machine's")
 	f.BoolVar(&o.allTraffic, "all-traffic", false, "speak of health probes and other processes, too")
 	f.BoolVar(&o.failed, "failed", false, "only failed requests")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "only requests that took at least `D`, such as 2.5s")
 	f.StringArrayVar(&o.providers, "provider", nil, "only events of provider `NAME` or GUID (events)")
-	f.StringVar(&o.redact, "redact", "none", "mask before writing: "+strings.Join(redact.Modes(), ", ")+"; formats made to be passed on: secrets, unless this is given")
+	f.StringVar(&o.redact, "redact", "none", "mask before writing: "+strings.Join(redact.Modes(), ", ")+
+		"; without it, passwords, cookies and authorization, and in formats made to be passed on all secrets")
+	f.Lookup("redact").DefValue = "" // which is less than none, and depends on the format
 	f.StringVar(&o.keyFile, "redact-key", "", "`FILE` with the key of pseudonyms, made if it is not there (default: in your configuration folder)")
 	f.StringVar(&o.namesFile, "redact-names", "", "write to `FILE` which pseudonym stands for what, for you alone")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never")
@@ -87,15 +91,30 @@ func (o *options) check() error {
 	if o.around != "" && (o.from != "" || o.to != "") {
 		return exitError{exitUsage, fmt.Errorf("--around sets both ends: leave out --from and --to")}
 	}
-	if o.toFile() && !o.force && exists(o.output) {
-		return o.exists()
-	}
-	if o.namesFile != "" && !o.force && exists(o.namesFile) {
-		return exitError{exitUsage, fmt.Errorf("%s exists: choose another name for --redact-names, or add --force", o.namesFile)}
+	for flag, path := range o.outputs() {
+		switch info, err := os.Stat(path); {
+		case err == nil && info.IsDir():
+			return exitError{exitUsage, fmt.Errorf("%s is a folder: %s names a file", path, flag)}
+		case err == nil && !info.Mode().IsRegular(): // there is nothing to lose in a device or pipe
+		case !o.force && exists(path):
+			return existsError(flag, path)
+		}
 	}
 	// Any day will do to see whether times can be read.
 	_, err := o.filter(time.Unix(0, 0), time.Unix(0, 0), new(time.Duration))
 	return err
+}
+
+// outputs yields the files that flags name for what a run writes, by flag.
+func (o *options) outputs() iter.Seq2[string, string] {
+	return func(yield func(flag, path string) bool) {
+		if o.toFile() && !yield("-o", o.output) {
+			return
+		}
+		if o.namesFile != "" {
+			yield("--redact-names", o.namesFile)
+		}
+	}
 }
 
 // toFile reports whether the result goes to a file, not to standard output.
@@ -107,9 +126,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// exists is the error of a run that would replace the file that -o names.
-func (o *options) exists() error {
-	return exitError{exitUsage, fmt.Errorf("%s exists: choose another name for -o, or add --force", o.output)}
+// existsError is the error of a run that would replace a file that a flag names.
+func existsError(flag, path string) error {
+	return exitError{exitUsage, fmt.Errorf("%s exists: choose another name for %s, or add --force", path, flag)}
 }
 
 // filterText returns the filter flags as the user may have written them.

@@ -24,6 +24,9 @@ func runReport(env *environment, opts *options, args []string) error {
 	}
 	defer f.close()
 	list := f.phasesFile()
+	if list != "" && f.reads(list) {
+		return evidenceError("-o", list)
+	}
 	if list != "" && exists(list) && !opts.force {
 		return exitError{exitUsage, fmt.Errorf("%s exists, where the phases of all requests belong: choose another name for -o, or add --force", list)}
 	}

@@ -77,7 +77,9 @@ func (env *environment) find(opts *options, args []string) (*found, error) {
 	s.done()
 	s.warnCounted(result)
 	if !s.inc.Readable() {
-		s.env.warn("nothing to analyze: none of these files is one that etwhy reads; etwhy info says what they are")
+		if slices.ContainsFunc(s.inc.Inputs, func(in *incident.Input) bool { return in.Err == nil }) { // of the others it is said
+			s.env.warn("nothing to analyze: none of these files is one that etwhy reads; etwhy info says what they are")
+		}
 		if f.exit = exitInput; opts.format != "csv" && opts.format != "json" && opts.format != "ndjson" { // whose sentences would be about a trace
 			s.close()
 			return nil, exitError{code: f.exit}
@@ -204,7 +206,36 @@ func (env *environment) open(opts *options, args []string) (*session, error) {
 			s.add(path)
 		}
 	}
+	for flag, path := range opts.outputs() {
+		if s.reads(path) {
+			s.close()
+			return nil, evidenceError(flag, path)
+		}
+	}
 	return s, nil
+}
+
+// evidenceError is the error of a run that would replace a file that it reads.
+func evidenceError(flag, path string) error {
+	return exitError{exitUsage, fmt.Errorf("%s is one of the files to read: choose another name for %s", path, flag)}
+}
+
+// reads reports whether path is a file that tells something of a machine, or holds one that does.
+func (s *session) reads(path string) bool {
+	there, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	within := "" // members lie behind their container
+	return slices.ContainsFunc(s.inc.Inputs, func(in *incident.Input) bool {
+		if in.Container == "" {
+			within = ""
+			if file, err := os.Stat(filepath.FromSlash(in.Path)); err == nil && os.SameFile(there, file) {
+				within = in.Path
+			}
+		}
+		return within != "" && in.Kind.IsSource()
+	})
 }
 
 // glob returns the paths that an argument stands for, as not every shell does.
@@ -351,6 +382,9 @@ func (s *session) warnFilter(f *timeline.Filter, res *timeline.Result) {
 	case byPool && nothing(timeline.Filter{AppPools: f.AppPools}):
 		s.env.warn("warning: no request of that application pool; pools seen: %s", list(pools))
 	}
+	if len(s.opts.providers) > 0 {
+		s.env.warn("warning: --provider selects events, not requests: only etwhy events goes by it")
+	}
 }
 
 // warnCounted warns where a format that lists requests does not list them all.
@@ -491,15 +525,24 @@ func describe(in *incident.Input) report.Input {
 	return d
 }
 
-// tempFile makes a file that is gone when it is closed.
+// tempFile makes a file that is gone when it is closed, and where the system can do that, also when the run is broken off.
 func tempFile() (incident.TempFile, error) {
 	f, err := os.CreateTemp("", "etwhy-")
 	if err != nil {
 		return nil, err
 	}
-	return &spoolFile{f}, nil
+	return &spoolFile{f, os.Remove(f.Name()) == nil}, nil
 }
 
-type spoolFile struct{ *os.File }
+type spoolFile struct {
+	*os.File
+	nameless bool // its name is gone already; Windows keeps that of an open file
+}
 
-func (f *spoolFile) Close() error { return errors.Join(f.File.Close(), os.Remove(f.Name())) }
+func (f *spoolFile) Close() error {
+	err := f.File.Close()
+	if f.nameless {
+		return err
+	}
+	return errors.Join(err, os.Remove(f.Name()))
+}

@@ -22,7 +22,7 @@ import (
 )
 
 func runCheckSecrets(env *environment, _ *options, args []string) error {
-	c := &secretCheck{}
+	c := &secretCheck{room: unpackMost}
 	failed := false
 	note := func(name string, err error) {
 		if err != nil {
@@ -50,8 +50,10 @@ func runCheckSecrets(env *environment, _ *options, args []string) error {
 			note(path, err)
 		}
 	}
-	if err := c.write(env.stdout); err != nil {
-		return err
+	if c.files > 0 || !failed { // of what was not looked at nothing can be said
+		if err := c.write(env.stdout); err != nil {
+			return err
+		}
 	}
 	switch {
 	case failed:
@@ -78,7 +80,7 @@ type secretCheck struct {
 	more   int      // places beyond those listed
 	bad    int      // files with any
 
-	unpacked int64 // bytes of containers in containers
+	room int64 // how many bytes of containers, and of what cannot be read in place, may still come
 }
 
 // mostPlaces is how many places are listed.
@@ -187,6 +189,9 @@ func (c *secretCheck) content(name string, r io.ReaderAt, size int64, depth int)
 		if err != nil {
 			all = errors.Join(all, fmt.Errorf("%s: %w", cmp.Or(m.name, "unpacking"), err))
 		}
+		if c.room < 0 {
+			break
+		}
 	}
 	return all
 }
@@ -199,9 +204,7 @@ type member struct {
 
 // look checks what can be read once. Only what is packed has to be kept for that.
 func (c *secretCheck) look(name string, r io.Reader, depth int) error {
-	limited := &io.LimitedReader{R: r, N: unpackMost - c.unpacked}
-	defer func() { c.unpacked = unpackMost - limited.N }()
-	in := bufio.NewReader(limited)
+	in := bufio.NewReader(&bounded{r, &c.room})
 	if head, _ := in.Peek(headSize); !isPacked(head) {
 		return c.text(name, in)
 	}
@@ -211,13 +214,24 @@ func (c *secretCheck) look(name string, r io.Reader, depth int) error {
 	}
 	defer f.Close()
 	size, err := io.Copy(f, in)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case limited.N <= 0:
-		return fmt.Errorf("more than %d GB in containers: unpack it", unpackMost>>30)
 	}
 	return c.content(name, f, size, depth)
+}
+
+// A bounded reader fails where there is no room left for what it reads. Several readers share the room.
+type bounded struct {
+	r    io.Reader
+	room *int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if *b.room -= int64(n); *b.room < 0 {
+		return n, fmt.Errorf("more than %d GB in all containers: unpack it", unpackMost>>30)
+	}
+	return n, err
 }
 
 // trace looks through an event trace log. One that is not compressed is looked through as it stands, with what events of

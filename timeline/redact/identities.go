@@ -271,9 +271,10 @@ func (r *Redactor) word(out *[]byte, b []byte, i int, put func(rule string, was 
 			*out = append(*out, '-')
 		}
 		put(l.kind.rule(), b[start:after], r.organisation(l))
-		if after < end {
-			*out = append(*out, '-')
+		if after == end {
+			return end
 		}
+		*out = append(*out, '-')
 		return r.word(out, b, after, put)
 	}
 	*out = append(*out, b[i:end]...)

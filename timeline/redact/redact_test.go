@@ -256,6 +256,7 @@ func TestIdentities(t *testing.T) {
 		{`<Certificate subjectName="Mary Smith"/>`, `<Certificate subjectName="` + r.pseudonym(Label, "mary smith") + `"/>`},
 		// What a domain is called, within words.
 		{"pool ContosoShopPool, contosostore, MyContoso.dll", "pool " + r.pseudonym(Label, "contoso") + "-ShopPool, " + r.pseudonym(Label, "contoso") + "-store, My-" + r.pseudonym(Label, "contoso") + ".dll"},
+		{"MyContoso", "My-" + r.pseudonym(Label, "contoso")},
 		{"discontosome Orders.exe", "discontosome Orders.exe"},
 		// Domains of services tell what is there.
 		{"https://shopstore.blob.core.windows.net/x sql1.database.windows.net", "https://" + host("shopstore") + ".blob.core.windows.net/x " + host("sql1") + ".database.windows.net"},

@@ -262,7 +262,8 @@ func (s *scanner) keyed(b []byte, from, at int) (h hit, ok bool) {
 	}
 	if known && p.where&where == 0 && sep == '=' && first {
 		const most = 4096
-		if line := b[at:endBefore(b[:min(len(b), at+most)], at, " \t\r\n")]; bytes.IndexByte(line, '&') > 0 {
+		head := b[at:min(len(b), at+most)]
+		if i := bytes.IndexAny(head, "& \t\r\n\x00"); i >= 0 && head[i] == '&' {
 			where |= inURL
 		}
 	}
@@ -403,6 +404,9 @@ func (s *scanner) element(b []byte, _, at int) (h hit, ok bool) {
 		named = hasSuffixFold(b[tag:start-n], "name=")
 	}
 	if !named {
+		if bytes.IndexByte(b[tag:at], '>') >= 0 { // where the tag has ended
+			return h, false
+		}
 		end := tag
 		for end < at && (nameChars[b[end]] || b[end] == ':') {
 			end++

@@ -43,7 +43,8 @@ func callsOf(requests []*timeline.Request, outcome timeline.Outcome) map[*timeli
 	return calls
 }
 
-// behind returns the group of the calls that most requests of this one possibly failed because of; nil if there is none.
+// behind returns the group of the first call that requests of this one possibly failed because of; nil if fewer than half
+// of them did.
 func (g *group) behind(calls map[*timeline.Request]*group) (first *group) {
 	n := 0
 	for _, r := range g.requests {
@@ -79,11 +80,15 @@ func (g *group) consequence() string {
 // calls says what came of a group, or what it came of, as far as that is known to be possible; each as a sentence.
 func (s *screen) calls(g *group) (told []string) {
 	tell := func(kind string, sentence func(*timeline.Request, []timeline.Related) string) {
+		var of *timeline.Request
+		var likeliest []timeline.Related
 		for _, r := range slices.Concat([]*timeline.Request{g.first()}, g.requests) {
-			if list := others(r, kind); len(list) > 0 {
-				told = append(told, sentence(r, list))
-				return
+			if list := others(r, kind); len(list) > 0 && (of == nil || list[0].Confidence > likeliest[0].Confidence) {
+				of, likeliest = r, list
 			}
+		}
+		if of != nil {
+			told = append(told, sentence(of, likeliest))
 		}
 	}
 	name := func(r *timeline.Request) string {
@@ -109,7 +114,11 @@ func (s *screen) calls(g *group) (told []string) {
 		q := list[0]
 		t := fmt.Sprintf("What came of it, %s: %s was answered %s after %s. It was under way when %s failed (by %s).",
 			sureWords[q.Confidence], name(q.Request), status(q.Request), took(q.Request.Duration()), this, q.By)
-		if more := len(g.came) - 1; more > 0 {
+		more := len(g.came)
+		if slices.Contains(g.came, q.Request) {
+			more--
+		}
+		if more > 0 {
 			t += fmt.Sprintf(" So %s %s more, %s own call.", either(more, "was", "were"), thousands(more), either(more, "with its", "each with its"))
 		}
 		return t

@@ -38,6 +38,16 @@ func failedCalls() *Analysis {
 	return analysis(append(list, alone)...)
 }
 
+// mixedCalls are calls alike: what came of the first is only possible, of the two others likely.
+func mixedCalls() *Analysis {
+	list := many(9, "10.0.0.11:80")
+	for i, sure := range []timeline.Confidence{timeline.Possible, timeline.Likely, timeline.Likely} {
+		call := connectTimeout(at("12:26:10").Add(time.Duration(i)*time.Minute), "10.0.0.77:80")
+		list = append(list, cameIn("http://shop/checkout?cart=7", call, "process and time", sure), call)
+	}
+	return analysis(list...)
+}
+
 // possibleCalls are two requests of which one possibly failed because of a call.
 func possibleCalls() *Analysis {
 	const by = "machine and time"
@@ -88,6 +98,12 @@ func TestFailedCalls(t *testing.T) {
 			"Which request this call was made for cannot be told. These were under way when it failed, and failed as well (by process and time): " +
 				"GET http://shop/checkout?cart=7 from 10.0.1.31:51210 (r10), GET http://shop/item/7 from 10.0.1.31:51210 (r11).",
 			"Possibly why: r12, a call that failed while r10 and others were under way (by process and time): nothing answered at 10.0.0.77:80.",
+		}},
+		{"likely but for the first", mixedCalls(), "3+2 1+0", []string{
+			"3 x nothing answered at 10.0.0.77:80; likely because of that, 2 requests that came in were answered 500.",
+			"What came of it, likely: GET http://shop/checkout?cart=7 from 10.0.1.31:51210 (r12) was answered 500 after 21.1 s. " +
+				"It was under way when r13 failed (by process and time). So was 1 more, with its own call.",
+			"Possibly why: r11, a call that failed while this request was under way",
 		}},
 		{"the call is not asked for", only(failedCalls(), func(r *timeline.Request) bool { return r.Side == timeline.Server }), "3+0", []string{
 			"3 of 3 requests of w3wp.exe (PID 4400) failed: the application answered 500.",

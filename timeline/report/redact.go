@@ -43,6 +43,7 @@ type walk struct {
 	machines map[string]string // names of machines as they were, and as they are shown
 	paths    map[string]string // the same of inputs
 	requests map[*timeline.Request]bool
+	related  []*timeline.Request // that requests led to, not gone over yet
 }
 
 // learn tells the redactor the names that typed fields have.
@@ -70,7 +71,9 @@ func (w *walk) learn(a *Analysis) {
 	}
 	for i := range a.Traces {
 		t := &a.Traces[i]
-		machine(t.Machine)
+		if i >= len(a.Inputs) || timeline.Kind(a.Inputs[i].Kind).IsSource() { // others are called after what they lie in, be it a cabinet
+			machine(t.Machine)
+		}
 		for _, s := range t.Health.Speakers {
 			learn(redact.Process, s.Process)
 		}
@@ -117,12 +120,22 @@ func (w *walk) analysis(a *Analysis) {
 		w.verdict(d.Verdict)
 	}
 	for _, list := range [][]*timeline.Request{a.Requests, a.Aside} {
-		for _, q := range list {
-			w.request(q)
-		}
+		w.allRequests(list)
 	}
 	w.Redactor = w.Uncounted() // of these, no format shows anything that is counted
-	for _, q := range a.Everything {
+	w.allRequests(a.Everything)
+}
+
+// allRequests goes over requests, and over those that they are related with: one may lead to all others, which is too
+// deep to follow by recursion.
+func (w *walk) allRequests(list []*timeline.Request) {
+	for _, q := range list {
+		w.request(q)
+	}
+	for len(w.related) > 0 {
+		last := len(w.related) - 1
+		q := w.related[last]
+		w.related = w.related[:last]
 		w.request(q)
 	}
 }
@@ -324,8 +337,8 @@ func (w *walk) request(q *timeline.Request) {
 	for i := range q.Related {
 		w.text(&q.Related[i].By)
 		w.text(&q.Related[i].Text)
-		if other := q.Related[i].Request; other != nil {
-			w.request(other)
+		if other := q.Related[i].Request; other != nil && !w.requests[other] {
+			w.related = append(w.related, other)
 		}
 	}
 	for i := range q.Marks {

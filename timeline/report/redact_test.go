@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -242,6 +243,19 @@ func TestRedactDiary(t *testing.T) {
 		if got := d.Events[3].Fields[0].Value; got != redact.Mask+" (9 bytes)" {
 			t.Errorf("%v: the body is %q", mode, got)
 		}
+	}
+}
+
+// A cabinet, and what in it tells of no machine, is not taken for one by what it lies in.
+func TestRedactContainer(t *testing.T) {
+	a := analysis(answered(at("12:26:00"), "10.0.0.12:443", "https://10.0.0.12/a", time.Second))
+	for _, in := range []Input{{Path: "cases/net.cab", Kind: "cab"}, {Path: "cases/net.cab/dns.txt", Container: "cases/net.cab", Kind: "other"}} {
+		a.Inputs = append(a.Inputs, in)
+		a.Traces = append(a.Traces, timeline.InputResult{Path: in.Path, Machine: &timeline.Machine{Name: path.Base(path.Dir(in.Path)), Guessed: true}})
+	}
+	a.Redact(redact.New(redact.Identities, redact.Key{1}))
+	if got := a.Inputs[len(a.Inputs)-1].Path; got != "cases/net.cab/dns.txt" {
+		t.Error(got)
 	}
 }
 

@@ -96,7 +96,7 @@ var traits = map[string]Traits{
 	"json":     {Inputs: true},
 	"text":     {Extension: ".txt", Shared: true, Inputs: true, Digests: true},
 	"markdown": {Extension: ".md", Shared: true, Inputs: true, Digests: true},
-	"html":     {Extension: ".html", Shared: true, Inputs: true, Detailed: true},
+	"html":     {Extension: ".html", Shared: true, Inputs: true, Detailed: true, Binary: true},
 	"ticket":   {Extension: ".zip", Shared: true, Inputs: true, Detailed: true, Binary: true},
 	"har":      {Extension: ".har", Shared: true},
 	"perfetto": {Extension: ".pftrace", Shared: true, Binary: true},

@@ -434,8 +434,11 @@ func (s *screen) nothingHead() string {
 	blind := s.findings(timeline.Blind)
 	switch {
 	case s.FilteredOut > 0:
-		return fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"),
-			either(s.FilteredOut, "the only one there is does not", "none of the "+thousands(s.FilteredOut)+" that there are does"))
+		others := either(s.FilteredOut, "the only one there is does not", "none of the "+thousands(s.FilteredOut)+" that there are does")
+		if slices.ContainsFunc(s.Traces, func(in timeline.InputResult) bool { return in.Counted.LeftOut > 0 }) {
+			others = "none that these files tell of does" // lines of logs that were not joined are no number of requests
+		}
+		return fmt.Sprintf("No request fits %s; %s.", cmp.Or(s.Filter, "the filter"), others)
 	case len(blind) > 0:
 		return sentence(blind[0].Title)
 	case len(s.Aside) > 0:

@@ -31,8 +31,11 @@ func Split(line string) (words []string, err error) {
 	return words, nil
 }
 
-// Unquote returns the text that a word stands for: itself, if it is not one in quotes.
+// Unquote returns the text that a word stands for: itself, if it is not one in the quotes that [Split] heeds.
 func Unquote(word string) string {
+	if !strings.HasPrefix(word, `"`) {
+		return word
+	}
 	if plain, err := strconv.Unquote(word); err == nil {
 		return plain
 	}
