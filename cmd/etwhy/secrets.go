@@ -102,8 +102,17 @@ func (c *secretCheck) write(w io.Writer) error {
 	default:
 		fmt.Fprintf(&b, "%d places look like secrets, in %d of %s.\n", total, c.bad, files)
 	}
+	times := map[string]int{} // in binary data there are no lines to tell places apart
 	for _, p := range c.places {
-		b.WriteString(p + "\n")
+		times[p]++
+	}
+	for _, p := range c.places {
+		n := times[p]
+		if times[p] = 0; n > 1 {
+			fmt.Fprintf(&b, "%s, %d times\n", p, n)
+		} else if n == 1 {
+			b.WriteString(p + "\n")
+		}
 	}
 	if c.more > 0 {
 		fmt.Fprintf(&b, "and %d more\n", c.more)

@@ -483,6 +483,8 @@ func TestKindDecides(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{r.Named(Pool, "Shop"), "Shop"}, {r.Named(Pool, "WEB02"), r.pseudonym(Pool, "web02")}, {r.Named(Pool, "Other"), "Other"},
 		{r.Path("/data/shop/CASE7/net.etl"), "/data/" + r.pseudonym(Host, "shop") + "/" + r.pseudonym(Host, "case7") + "/net.etl"},
+		{r.Path("Users/jane.doe/Desktop/net.cab"), "Users/" + r.pseudonym(User, "jane.doe") + "/Desktop/net.cab"},
+		{r.Path("./home/jane/net.cab"), "./home/" + r.pseudonym(User, "jane") + "/net.cab"}, {r.Path("case/net.etl"), "case/net.etl"},
 		{r.Header("Via", "1.1 edge"), "1.1 " + r.pseudonym(Host, "edge")},
 		{r.Text("CASE7"), "CASE7"},
 	} {

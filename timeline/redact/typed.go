@@ -79,9 +79,13 @@ func (r *Redactor) Path(s string) string {
 	case r.Mode() < Identities || s == "":
 		return r.Text(s)
 	case r.mode < Strict:
-		if s[0] == '/' { // of a URL, it would seem
+		switch {
+		case s[0] == '/': // of a URL, it would seem
 			s = r.Text("." + s)[1:]
-		} else {
+		case s[0] != '\\' && !strings.Contains(s, ":"): // Users/x is a part of a path here, and words in a text
+			const here = "./"
+			s = r.Text(here + s)[len(here):]
+		default:
 			s = r.Text(s)
 		}
 		return r.machineFolders(s)
