@@ -475,6 +475,17 @@ func TestStrict(t *testing.T) {
 	}
 }
 
+// Bytes that may mean anything are no secrets: how many secrets there were is the same in every mode that masks them.
+func TestUnknownBytes(t *testing.T) {
+	r := New(Identities, testKey)
+	if got := r.Unknown("0u\x00\x00"); got != "*** (4 bytes)" || r.Masked() != 0 {
+		t.Errorf("%s, %d secrets", got, r.Masked())
+	}
+	if got := r.Body("user=ann"); got != "*** (8 bytes)" || r.Masked() != 1 {
+		t.Errorf("%s, %d secrets", got, r.Masked())
+	}
+}
+
 // What is called after a machine, and is none, does not become one; what is counted goes by what was taken out.
 func TestKindDecides(t *testing.T) {
 	r := New(Identities, testKey)

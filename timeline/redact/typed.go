@@ -94,14 +94,19 @@ func (r *Redactor) Path(s string) string {
 }
 
 // Body returns what stands for the content of a message: its size in bytes.
-func (r *Redactor) Body(s string) string {
+func (r *Redactor) Body(s string) string { return r.sized(ruleBody, s) }
+
+// Unknown returns what stands for bytes that may mean anything, a name too: their number.
+func (r *Redactor) Unknown(s string) string { return r.sized(ruleField, s) }
+
+func (r *Redactor) sized(rule, s string) string {
 	if r.Mode() == None || r.Mode() == Default || s == "" {
 		return r.Text(s)
 	}
 	if strings.HasPrefix(s, Mask) {
 		return s
 	}
-	r.counts[ruleBody]++
+	r.counts[rule]++
 	return masked(len(s))
 }
 

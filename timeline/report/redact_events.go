@@ -349,7 +349,11 @@ func (r *redactor) value(dst []byte, v decode.Value, c called, in form) []byte {
 		return dst
 	case sized:
 		if isDigits(v) {
-			dst = append(append(dst, in.quote...), r.Body(string(v.Bytes()))...)
+			size := r.Unknown
+			if redact.IsBody(c.name) {
+				size = r.Body
+			}
+			dst = append(append(dst, in.quote...), size(string(v.Bytes()))...)
 			return append(dst, in.quote...)
 		}
 	}
@@ -440,8 +444,10 @@ func (r *redactor) raw(dst []byte, ev *decode.Event, raw []byte) []byte {
 	case exposed&asField != 0:
 		r.Count("credential")
 		return append(dst, redact.Mask...)
-	case r.Mode() >= redact.Identities, r.Mode() == redact.Secrets && exposed&asBody != 0:
+	case r.Mode() >= redact.Secrets && exposed&asBody != 0:
 		return append(dst, r.Body(string(raw))...)
+	case r.Mode() >= redact.Identities:
+		return append(dst, r.Unknown(string(raw))...)
 	}
 	from := len(dst)
 	dst = hex.AppendEncode(dst, raw)
