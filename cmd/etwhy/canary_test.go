@@ -1156,98 +1156,69 @@ func TestCasesNameNobody(t *testing.T) {
 		dotted  = regexp.MustCompile(`(?i)\b[a-z0-9-]+\.(?:example|contoso\.com)\b`)
 	)
 	key := keyFile(t, testKey)
-	root := os.DirFS("../../testdata/cases")
 	planted := newCanaries()
 	token, account := planted.plant("", credential, "token"), planted.plant("", user, "account")
 	injected := 0
-	cases, err := fs.Glob(root, "*/case.txt")
-	if err != nil || len(cases) < 50 {
-		t.Fatalf("%d cases, %v", len(cases), err)
+	inject := func(data []byte) []byte {
+		for _, in := range injections {
+			n := len(data)
+			data = in.where.ReplaceAll(data, []byte(strings.NewReplacer("SECRET", token, "USER", account).Replace(in.with)))
+			if len(data) > n {
+				injected++
+			}
+		}
+		return data
 	}
-	for _, c := range cases {
-		name, _, _ := strings.Cut(c, "/")
-		t.Run(name, func(t *testing.T) {
-			sub, err := fs.Sub(root, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts := fstest.MapFS{}
-			err = fs.WalkDir(sub, ".", func(path string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
-					return err
-				}
-				data, err := fs.ReadFile(sub, path)
-				for _, in := range injections {
-					n := len(data)
-					data = in.where.ReplaceAll(data, []byte(strings.NewReplacer("SECRET", token, "USER", account).Replace(in.with)))
-					if len(data) > n {
-						injected++
-					}
-				}
-				texts[path] = &fstest.MapFile{Data: data}
+	eachCase(t, inject, func(t *testing.T, texts fs.FS, dir string) {
+		known := map[string]bool{}
+		err := fs.WalkDir(texts, ".", func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.Name() == "case.txt" || d.Name() == "answer.txt" {
 				return err
-			})
-			if err != nil {
-				t.Fatal(err)
 			}
-			made, err := incidenttest.Folder(texts)
-			if err != nil {
-				t.Fatal(err)
+			if d.IsDir() {
+				if machine.MatchString(d.Name()) {
+					known[strings.ToLower(d.Name())] = true
+				}
+				return nil
 			}
-			dir := filepath.Join(t.TempDir(), "case")
-			if err := os.CopyFS(dir, made); err != nil {
-				t.Fatal(err)
+			data, err := fs.ReadFile(texts, path)
+			for _, a := range address.FindAllString(string(data), -1) {
+				if ip, err := netip.ParseAddr(a); err == nil && !ip.IsLoopback() && !ip.IsUnspecified() && !strings.HasSuffix(a, ".0.0") && ip.As4()[0] >= 10 && ip.As4()[0] != 255 {
+					known[a] = true
+				}
 			}
-			known := map[string]bool{}
-			err = fs.WalkDir(sub, ".", func(path string, d fs.DirEntry, err error) error {
-				if err != nil || d.Name() == "case.txt" || d.Name() == "answer.txt" {
-					return err
-				}
-				if d.IsDir() {
-					if machine.MatchString(d.Name()) {
-						known[strings.ToLower(d.Name())] = true
-					}
-					return nil
-				}
-				data, err := fs.ReadFile(sub, path)
-				for _, a := range address.FindAllString(string(data), -1) {
-					if ip, err := netip.ParseAddr(a); err == nil && !ip.IsLoopback() && !ip.IsUnspecified() && !strings.HasSuffix(a, ".0.0") && ip.As4()[0] >= 10 && ip.As4()[0] != 255 {
-						known[a] = true
-					}
-				}
-				for _, h := range dotted.FindAllString(string(data), -1) {
-					known[strings.ToLower(h)] = true
-				}
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
+			for _, h := range dotted.FindAllString(string(data), -1) {
+				known[strings.ToLower(h)] = true
 			}
-			for _, format := range []string{"table", "json", "markdown", "html", "har"} {
-				data := written(t, "analyze", "-q", "--all-traffic", "-f", format, "--redact", "identities", "--redact-key", key, dir)
-				for _, at := range planted.find(document{format, data}) {
-					t.Errorf("%v: %s", at.canary, at)
-				}
-				data = bytes.ToLower(data)
-				data = bytes.ReplaceAll(data, []byte("server:10.0.0.12"), nil) // of the page's help for its filter
-				for _, name := range slices.Sorted(maps.Keys(known)) {
-					for at := 0; ; {
-						i := bytes.Index(data[at:], []byte(name))
-						if i < 0 {
-							break
-						}
-						from, to := at+i, at+i+len(name)
-						at = to
-						if from > 0 && isPart(data[from-1]) || to < len(data) && isPart(data[to]) {
-							continue
-						}
-						t.Errorf("%s: %s: %s", format, name, excerpt(data, from, to))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range []string{"table", "json", "markdown", "html", "har"} {
+			data := written(t, "analyze", "-q", "--all-traffic", "-f", format, "--redact", "identities", "--redact-key", key, dir)
+			for _, at := range planted.find(document{format, data}) {
+				t.Errorf("%v: %s", at.canary, at)
+			}
+			data = bytes.ToLower(data)
+			data = bytes.ReplaceAll(data, []byte("server:10.0.0.12"), nil) // of the page's help for its filter
+			for _, name := range slices.Sorted(maps.Keys(known)) {
+				for at := 0; ; {
+					i := bytes.Index(data[at:], []byte(name))
+					if i < 0 {
 						break
 					}
+					from, to := at+i, at+i+len(name)
+					at = to
+					if from > 0 && isPart(data[from-1]) || to < len(data) && isPart(data[to]) {
+						continue
+					}
+					t.Errorf("%s: %s: %s", format, name, excerpt(data, from, to))
+					break
 				}
 			}
-		})
-	}
+		}
+	})
 	if injected < 80 {
 		t.Errorf("something was put into %d texts only", injected)
 	}

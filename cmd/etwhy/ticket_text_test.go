@@ -13,38 +13,10 @@ import (
 	"github.com/etwhy/etwhy/timeline/incident/incidenttest"
 )
 
-// eachCase hands on the files of each case in a folder of their own.
-func eachCase(t *testing.T, look func(t *testing.T, dir string)) {
-	t.Helper()
-	root := os.DirFS("../../testdata/cases")
-	cases, err := fs.Glob(root, "*/case.txt")
-	if err != nil || len(cases) < 50 {
-		t.Fatalf("%d cases, %v", len(cases), err)
-	}
-	for _, c := range cases {
-		name, _, _ := strings.Cut(c, "/")
-		t.Run(name, func(t *testing.T) {
-			sub, err := fs.Sub(root, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			made, err := incidenttest.Folder(sub)
-			if err != nil {
-				t.Fatal(err)
-			}
-			dir := filepath.Join(t.TempDir(), "case")
-			if err := os.CopyFS(dir, made); err != nil {
-				t.Fatal(err)
-			}
-			look(t, dir)
-		})
-	}
-}
-
 // A code span begins and ends on one line, and takes in what its quotation marks and brackets belong to.
 func TestMarkdownSpans(t *testing.T) {
 	ticks := regexp.MustCompile("`+")
-	eachCase(t, func(t *testing.T, dir string) {
+	eachCase(t, nil, func(t *testing.T, _ fs.FS, dir string) {
 		fence := ""
 		for i, line := range strings.Split(string(written(t, "-q", "-f", "markdown", dir)), "\n") {
 			if strings.HasPrefix(line, "```") {
