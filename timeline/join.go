@@ -627,12 +627,9 @@ func (b *Builder) halves() (fronts []*Request, x *backs) {
 // joinNamed joins a request that was passed on with the one that its id, its client or its connection names, and
 // reports whether it is joined.
 func (x *backs) joinNamed(p *Request) bool {
-	switch {
-	case p.LogID != "" && p.seeOnly(x.ids[strings.ToLower(p.LogID)], byLogID):
-	case strings.Contains(p.Client, ":") && p.seeOnly(x.forwarded[p.Client], byForward):
-	case p.Connection != nil && p.seeOnly(x.clients[p.Connection.Local], byAddress):
-	}
-	return p.sight != nil && p.sight.behind != nil
+	return p.LogID != "" && p.seeOnly(x.ids[strings.ToLower(p.LogID)], byLogID) ||
+		strings.Contains(p.Client, ":") && p.seeOnly(x.forwarded[p.Client], byForward) ||
+		p.Connection != nil && p.seeOnly(x.clients[p.Connection.Local], byAddress)
 }
 
 // seeOnly joins a request that was passed on with the one of a list that it can be, and reports whether there is just one.

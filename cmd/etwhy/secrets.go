@@ -38,16 +38,11 @@ func runCheckSecrets(env *environment, _ *options, args []string) error {
 		paths, err := glob(arg)
 		note(arg, err)
 		for _, path := range paths {
-			err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-				switch {
-				case err != nil: // of a folder: the others may be read all the same
-					note(name, cause(err))
-				case name == path && !d.IsDir() || d.Type().IsRegular():
-					note(name, c.file(name))
-				}
-				return nil
-			})
-			note(path, err)
+			if info, err := os.Stat(path); err == nil && info.IsDir() {
+				c.folder(path, note)
+			} else {
+				note(path, c.file(path))
+			}
 		}
 	}
 	if c.files > 0 || !failed { // of what was not looked at nothing can be said
@@ -119,6 +114,42 @@ func (c *secretCheck) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// folder checks the files of a folder. What is not looked at is noted, and what cannot be.
+func (c *secretCheck) folder(path string, note func(name string, err error)) {
+	none := true
+	err := fs.WalkDir(folder(path), ".", func(name string, d fs.DirEntry, err error) error {
+		name = filepath.Join(path, name)
+		if err != nil { // of a folder: the others may be read all the same
+			note(name, cause(err))
+			return nil
+		}
+		kind := d.Type()
+		if kind&fs.ModeSymlink != 0 { // a link to a file is that file
+			info, err := os.Stat(name)
+			if err == nil && info.IsDir() {
+				err = errors.New("a link to a folder is not followed")
+			}
+			if err != nil {
+				note(name, cause(err))
+				return nil
+			}
+			kind = info.Mode().Type()
+		}
+		switch {
+		case kind.IsRegular():
+			none = false
+			note(name, c.file(name))
+		case !kind.IsDir(): // a pipe, say, which may never end
+			note(name, errors.New("no file of bytes: it is not looked at"))
+		}
+		return nil
+	})
+	note(path, err)
+	if none {
+		note(path, errors.New("the folder is empty"))
+	}
 }
 
 // file checks a file, and what is in it if it is a container.

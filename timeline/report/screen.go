@@ -517,7 +517,7 @@ func (s *screen) speakers() {
 func (s *screen) findings(severity timeline.Severity) []timeline.Finding {
 	var out []timeline.Finding
 	var of [][]string // paths of traces, by finding
-	traces := 0
+	traces, folder := 0, s.folder()
 	for i, t := range s.Traces {
 		if t.Health.Events > 0 {
 			traces++
@@ -541,7 +541,7 @@ func (s *screen) findings(severity timeline.Severity) []timeline.Finding {
 			if at < 0 {
 				at, out, of = len(out), append(out, f), append(of, nil)
 			}
-			of[at] = append(of[at], strings.TrimPrefix(t.Path, s.folder()))
+			of[at] = append(of[at], strings.TrimPrefix(t.Path, folder))
 		}
 	}
 	if severity == timeline.Doubt && traces > 1 {
