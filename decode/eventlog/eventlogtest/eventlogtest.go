@@ -62,12 +62,7 @@ var names = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func parse(text string) ([]event, error) {
 	held := event{computer: "WEB01", channel: "System"}
 	var list []event
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
+	for n, line := range textline.Lines(text) {
 		words, err := textline.Split(line)
 		switch {
 		case err != nil:

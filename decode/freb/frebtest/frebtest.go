@@ -112,12 +112,7 @@ type writer struct {
 // XML returns the file that text describes, laid out as IIS does.
 func XML(text string) ([]byte, error) {
 	w := &writer{root: map[string]string{"computer": "WEB01", "thread": "2468", "processId": "1432"}}
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
+	for n, line := range textline.Lines(text) {
 		if err := w.line(line); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}

@@ -5,9 +5,24 @@ package textline
 
 import (
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 )
+
+// Lines yields the lines of a text that say something, by number from 1, without the blanks around them: those that are
+// empty or begin with # do not.
+func Lines(text string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		n := 0
+		for line := range strings.Lines(text) {
+			n++
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !yield(n, line) {
+				return
+			}
+		}
+	}
+}
 
 // Split parts a line at blanks that are not inside the quotes of Go. The words keep their quotes. The error is one of a
 // quote that does not end.

@@ -1,6 +1,7 @@
 package textline_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -29,5 +30,15 @@ func TestUnquote(t *testing.T) {
 		if got := textline.Unquote(word); got != want {
 			t.Errorf("%s: %q, want %q", word, got, want)
 		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	var got []string
+	for n, line := range textline.Lines("# head\r\n\r\n a b \n\t# c\nd") {
+		got = append(got, fmt.Sprint(n, " ", line))
+	}
+	if want := []string{"3 a b", "5 d"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -115,12 +115,7 @@ func Database(text string) ([]byte, error) {
 	w := &writer{rows: make(map[*table][]entry), ids: make(map[name]uint32)}
 	w.id(name{program, ""})
 	w.id(name{user, ""})
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
+	for n, line := range textline.Lines(text) {
 		if err := w.line(line); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
