@@ -13,7 +13,7 @@ import (
 	"github.com/etwhy/etwhy/etl"
 )
 
-// modules fills in what each module took by itself.
+// modules fills in what each module took by itself, and what none of them did; the longest first.
 func (b *diaryBuilder) modules() {
 	list := b.q.Modules()
 	b.v.Tick = b.tick(len(list) > 0)
@@ -35,6 +35,7 @@ func (b *diaryBuilder) modules() {
 		row := diaryModule{Name: "outside of modules", Own: diaryTook(rest), Note: when(open, "or in the calls that did not end")}
 		row.W, row.Share = b.share(rest)
 		b.v.Modules = append(b.v.Modules, row)
+		slices.SortStableFunc(b.v.Modules, func(x, y diaryModule) int { return cmp.Compare(y.W, x.W) })
 	}
 }
 
